@@ -1,0 +1,109 @@
+"""Typed settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from monitor.counts import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Where one kind of event is read, and what their fields are called there."""
+
+    path: Path | None = None
+    fields: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    """Our name -> theirs (dotted path), with a mapping below `scores` and `segment`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Where rejected events go, and when to stop reading because of them."""
+
+    path: Path | None = None
+    halt_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """`source:`"""
+
+    kind: str | None = None
+    """`files`; None where no source is configured."""
+    start: str = "earliest"
+    predictions: Input = field(default_factory=Input)
+    labels: Input = field(default_factory=Input)
+    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    default_model: str | None = None
+    default_version: str | None = None
+    max_clock_skew: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A duration with the text it was configured as: `24h` stays `24h`."""
+
+    millis: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A promise about one metric over one window."""
+
+    name: str
+    metric: str
+    class_: str | None
+    window: str
+    segment: str | None = None
+    margin: float | None = None
+    """None: the model's margin."""
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """`models.NAME:`"""
+
+    name: str
+    classes: tuple[str, ...]
+    layout: Layout
+    windows: tuple[Duration, ...]
+    label_horizon: Duration
+    correction_window: Duration
+    label_first_wait: Duration
+    baseline: Mapping[str, Path] = field(default_factory=dict)
+    """version -> file"""
+    segments: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """name -> fixed values, or None: up to 50 as they come"""
+    margin: float = 0.03
+    owner: str = ""
+    threshold: float | None = None
+    objectives: tuple[Objective, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """`export:`: which metrics Prometheus gets beyond those of objectives."""
+
+    metrics: tuple[str, ...] = ("recall", "precision", "f1", "accuracy")
+    segments: bool = False
+    max_series: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One configuration file, valid."""
+
+    models: Mapping[str, ModelSettings]
+    source: SourceSettings = field(default_factory=SourceSettings)
+    listen: tuple[str, int] = ("127.0.0.1", 9464)
+    evaluate_every: Duration = field(default_factory=lambda: Duration(60_000, "60s"))
+    export: Export = field(default_factory=Export)
+    path: Path | None = None
+    sha256: str = ""

@@ -1,0 +1,106 @@
+"""Score layout: which integers are counted for a model with K classes, and where each of them lies.
+
+All planes of a model share one address space, so that a batch of events becomes one flat integer vector per slice.
+Sources: DESIGN section 6 (bins, losses per true class, calibration), statistics.md section 2 (512 bins uniform in logit).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+BINS = 512
+"""Histogram bins per class, of equal width in logit(p) on [-17, 17]; the outer two are open."""
+CALIBRATION_BINS = 15
+LOSS_UNIT = 2**24
+"""One loss, squared loss or calibration score is rounded to a multiple of 1 / LOSS_UNIT and counted as an integer."""
+LOSS_FIELDS = ("n", "log_loss", "log_loss_squared", "brier", "brier_squared")
+CALIBRATION_FIELDS = ("n", "score", "hits")
+MOST_SCORED_CLASSES = 50
+"""Above this only the top class's probability is kept: no histograms, no losses."""
+MOST_REWEIGHTED_CLASSES = 20
+"""Up to this folds keep every class's histogram per TRUE class, so that a promised AUC can be reweighted to the live mix."""
+
+BIN_EDGES: NDArray[np.float64] = expit(np.linspace(-17.0, 17.0, BINS + 1))[1:-1]
+"""(511,) stored probability edges; bin b holds BIN_EDGES[b-1] <= p < BIN_EDGES[b]."""
+
+
+def score_bins(p: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the histogram bin of each probability, same shape, in [0, 512)."""
+    return np.searchsorted(BIN_EDGES, p, side="right")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The planes of a model with `classes` classes. Two layouts are equal when their numbers are.
+
+    Planes (shape):
+      confusion (K, K)            true class i, predicted class j, labelled predictions
+      predicted (K,)              predictions per predicted class, labelled or not; their sum is the window's predictions
+      scores (R, 2, 512)          one-vs-rest score histogram of ranked class r, [0] where it is not the true class, [1] where it is.
+                                  R = 1 for two classes (the positive one), K up to 50 classes, 0 above
+      losses (K, 5)               per TRUE class, LOSS_FIELDS (0 rows above 50 classes)
+      calibration (15, 3)         equal bins of the top class's probability (two classes: the positive's), CALIBRATION_FIELDS
+      scores_by_class (K, K, 512) folds only, 3 to 20 classes: histogram of class k's score where the true class is i
+    """
+
+    classes: int
+    positive: int = 1
+    """Index of the positive class; it matters for two classes only."""
+
+    @property
+    def score_columns(self) -> int:
+        """How many numbers a row keeps of its scores: 1 (p of the positive), K, or 2 (p of the top class, its index)."""
+        if self.classes == 2:  # noqa: PLR2004 - two classes are the binary case
+            return 1
+        return self.classes if self.classes <= MOST_SCORED_CLASSES else 2
+
+    @property
+    def ranked(self) -> int:
+        """How many classes have a score histogram."""
+        if self.classes == 2:  # noqa: PLR2004 - two classes are the binary case
+            return 1
+        return self.classes if self.classes <= MOST_SCORED_CLASSES else 0
+
+    @cached_property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Plane name -> shape, in address order; what only folds have comes last."""
+        k = self.classes
+        by_class = k if 2 < k <= MOST_REWEIGHTED_CLASSES else 0  # noqa: PLR2004 - two classes are the binary case
+        return {
+            "confusion": (k, k),
+            "predicted": (k,),
+            "scores": (self.ranked, 2, BINS),
+            "losses": (k if self.ranked else 0, len(LOSS_FIELDS)),
+            "calibration": (CALIBRATION_BINS, len(CALIBRATION_FIELDS)),
+            "scores_by_class": (by_class, by_class, BINS),
+        }
+
+    @cached_property
+    def offsets(self) -> Mapping[str, int]:
+        """Plane name -> address of its first integer."""
+        offsets, at = {}, 0
+        for name, shape in self.shapes.items():
+            offsets[name] = at
+            at += prod(shape)
+        return offsets
+
+    @property
+    def live_size(self) -> int:
+        """Addresses that production uses: all but `scores_by_class`."""
+        return self.offsets["scores_by_class"]
+
+    @cached_property
+    def size(self) -> int:
+        """All addresses."""
+        return self.live_size + prod(self.shapes["scores_by_class"])

@@ -1,0 +1,72 @@
+"""Events in: what every source offers to the one loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from monitor.join.events import Labels, Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A dead letter: an event that is not valid, with its reason. A value, never an exception."""
+
+    reason: str
+    """One of `codec.REASONS`: bounded, used as a metric label."""
+    detail: str
+    """What was found, in words, without any score or secret."""
+    place: str
+    """`TOPIC/PARTITION/OFFSET`, or `file:line`."""
+    original: bytes
+    """The bytes as they were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvents:
+    """What a batch holds of one model; either may be None."""
+
+    predictions: Predictions | None = None
+    labels: Labels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll read."""
+
+    models: Mapping[str, ModelEvents] = field(default_factory=dict)
+    rejected: Sequence[Rejected] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> events that are neither valid nor dead letters (`unknown model`, ...)."""
+    read: int = 0
+    """Events read, whatever became of them; blank lines are not events."""
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    """Partition -> offset of the next event to read: what a commit of this batch makes durable."""
+    passed: int | None = None
+    """No event timed earlier than this will be delivered any more, as far as the source can know; None: it cannot tell."""
+
+
+class Source(Protocol):
+    """Delivers events in batches and can be told where to go on."""
+
+    def poll(self) -> Batch:
+        """Return what can be read now, at most one batch; an empty batch where there is nothing new. Never blocks for long.
+
+        Raises `SourceUnavailable` when the world behind it is away; the next poll tries again.
+        """
+        ...
+
+    def seek(self, offsets: Mapping[str, int]) -> None:
+        """Go on from these offsets; a partition that is not named begins where the configuration says."""
+        ...
+
+    def commit(self, offsets: Mapping[str, int]) -> None:
+        """Learn that everything before these offsets is durable in our state: a courtesy, not the truth."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; a second call does nothing."""
+        ...
