@@ -1,1 +1,1 @@
-"""alerting."""
+"""What rings: pure functions from verdicts to alerts."""

@@ -1,0 +1,109 @@
+"""Alerts of verdicts: each change of an objective into WORSE on mature windows is one ticket.
+
+A verdict looks at a rolling window again and again, so it cries wolf more often than its level says: it may give tickets,
+never pages (statistics.md section 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from monitor.statistics.report import Maturity, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from monitor.config import ModelSettings, Objective
+    from monitor.statistics.report import MetricResult, WindowResult
+
+ALERT = "FoldwatchObjectiveWorse"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode: fields as in CONTRACT section 5, `alerts`."""
+
+    alert: str
+    severity: str
+    slo: str
+    source: str
+    model: str
+    version: str
+    segment: str | None
+    metric: str
+    class_: str | None
+    at: int
+    resolved_at: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one window said about one objective."""
+
+    objective: Objective
+    window: WindowResult
+    result: MetricResult
+
+
+def judged(model: ModelSettings, windows: Iterable[WindowResult]) -> Iterable[Judged]:
+    """Yield what each window says about each objective of its model, in the order of the windows."""
+    for window in windows:
+        for objective in model.objectives:
+            if (window.window, window.segment) != (objective.window, objective.segment):
+                continue
+            for result in window.metrics:
+                if (result.metric, result.class_) == (objective.metric, objective.class_):
+                    yield Judged(objective, window, result)
+
+
+class VerdictAlerts:
+    """Follows the objectives' verdicts through time and keeps their episodes."""
+
+    def __init__(self) -> None:
+        """Begin with nothing open."""
+        self._episodes: list[Alert] = []
+        self._open: dict[tuple[str, str, str], int] = {}
+
+    def observe(self, seen: Judged) -> None:
+        """Take the verdicts in the order of `as_of`; provisional windows say nothing here."""
+        window, result = seen.window, seen.result
+        if window.maturity is not Maturity.MATURE:
+            return
+        key = (window.model, window.version, seen.objective.name)
+        if result.verdict is Verdict.WORSE and key not in self._open:
+            self._open[key] = len(self._episodes)
+            self._episodes.append(
+                Alert(
+                    alert=ALERT,
+                    severity="ticket",
+                    slo=seen.objective.name,
+                    source="verdict",
+                    model=window.model,
+                    version=window.version,
+                    segment=window.segment,
+                    metric=result.metric,
+                    class_=result.class_,
+                    at=window.as_of,
+                    resolved_at=None,
+                    reason=worse_in_words(result),
+                )
+            )
+        elif result.verdict is not Verdict.WORSE and key in self._open:
+            at = self._open.pop(key)
+            self._episodes[at] = replace(self._episodes[at], resolved_at=window.as_of)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Every episode so far, in time order."""
+        return tuple(self._episodes)
+
+
+def worse_in_words(result: MetricResult) -> str:
+    """Say how much worse than the folds' promise, with the difference's band."""
+    what = f"{result.metric} of {result.class_}" if result.class_ is not None else result.metric
+    return (
+        f"{what} is {result.value:.3f} where the folds promise {result.baseline:.3f}: "
+        f"difference {result.difference:+.3f} ({result.difference_lower:+.3f} to {result.difference_upper:+.3f}), margin {result.margin:g}"
+    )
