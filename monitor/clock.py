@@ -68,9 +68,9 @@ def format_duration(duration: int) -> str:
 
 
 def parse_time(text: str) -> int | None:
-    """Return epoch milliseconds of RFC 3339 (a blank for `T` is fine, without zone it is UTC) or of epoch milliseconds in digits.
+    """Return epoch milliseconds of RFC 3339, or of epoch milliseconds in digits; None where the text is neither.
 
-    None where the text is neither. Sub-millisecond digits are cut.
+    A blank for `T` is fine, without zone it is UTC. Sub-millisecond digits are cut.
     """
     text = text.strip()
     if _EPOCH.fullmatch(text):

@@ -1,7 +1,7 @@
 """Alerts of verdicts: each change of an objective into WORSE on mature windows is one ticket.
 
-A verdict looks at a rolling window again and again, so it cries wolf more often than its level says: it may give tickets,
-never pages (statistics.md section 6).
+A verdict looks at a rolling window again and again, so it cries wolf more often than its level says: it may give
+tickets, never pages.
 """
 
 from __future__ import annotations
@@ -105,5 +105,6 @@ def worse_in_words(result: MetricResult) -> str:
     what = f"{result.metric} of {result.class_}" if result.class_ is not None else result.metric
     return (
         f"{what} is {result.value:.3f} where the folds promise {result.baseline:.3f}: "
-        f"difference {result.difference:+.3f} ({result.difference_lower:+.3f} to {result.difference_upper:+.3f}), margin {result.margin:g}"
+        f"difference {result.difference:+.3f} ({result.difference_lower:+.3f} to {result.difference_upper:+.3f}), "
+        f"margin {result.margin:g}"
     )

@@ -1,6 +1,7 @@
-"""Valid events as columns: what sources deliver and the join reads. All of one model; no Python object per event but the id.
+"""Valid events as columns, all of one model: what sources deliver and the join reads. No object per event but the id.
 
-Moments are epoch milliseconds. `order` numbers the events of a batch in the order of reading, predictions and labels together.
+Moments are epoch milliseconds. `order` numbers the events of a batch in the order of reading, predictions and labels
+together.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
     import numpy as np
+    from numpy.typing import NDArray
 
 NO_LABEL = -1
 """In a class column: nothing is known."""

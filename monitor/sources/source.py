@@ -46,14 +46,14 @@ class Batch:
     offsets: Mapping[str, int] = field(default_factory=dict)
     """Partition -> offset of the next event to read: what a commit of this batch makes durable."""
     passed: int | None = None
-    """No event timed earlier than this will be delivered any more, as far as the source can know; None: it cannot tell."""
+    """No event timed earlier than this will come any more, as far as the source can know; None: it cannot tell."""
 
 
 class Source(Protocol):
     """Delivers events in batches and can be told where to go on."""
 
     def poll(self) -> Batch:
-        """Return what can be read now, at most one batch; an empty batch where there is nothing new. Never blocks for long.
+        """Return what can be read now, at most one batch; an empty one where nothing is new. Never blocks for long.
 
         Raises `SourceUnavailable` when the world behind it is away; the next poll tries again.
         """
