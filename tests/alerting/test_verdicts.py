@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from monitor.alerting.verdicts import ALERT, VerdictAlerts, judged
+from monitor.config import Duration, ModelSettings, Objective
+from monitor.counts import Counts, Layout
+from monitor.statistics.report import Maturity, MetricResult, Verdict, WindowResult
+
+HOUR = 3_600_000
+LAYOUT = Layout(2)
+OBJECTIVE = Objective("leave-recall", "recall", "leave", "24h", margin=0.03)
+
+
+def model(*objectives):
+    day = Duration(24 * HOUR, "24h")
+    return ModelSettings(
+        "churn", ("stay", "leave"), LAYOUT, (day,), day, day, day, {"3": Path("b")}, objectives=objectives
+    )
+
+
+def window(at, verdict, maturity=Maturity.MATURE, version="3", segment=None, metric="recall"):
+    result = MetricResult(
+        metric,
+        "leave",
+        0.5,
+        0.4,
+        0.6,
+        0.95,
+        "jeffreys",
+        90,
+        1.0,
+        None,
+        0.8,
+        0.7,
+        0.9,
+        0.8,
+        -0.3,
+        -0.4,
+        -0.2,
+        0.03,
+        verdict,
+    )
+    return WindowResult(
+        "churn", version, segment, "24h", 0, 24 * HOUR, at, maturity, ("stay", "leave"), Counts(LAYOUT), (result,)
+    )
+
+
+def episodes(*windows, objective=OBJECTIVE):
+    alerts = VerdictAlerts()
+    for seen in judged(model(objective), windows):
+        alerts.observe(seen)
+    return alerts.alerts
+
+
+def test_each_change_into_worse_is_one_episode_with_its_end():
+    rung = episodes(
+        window(1, Verdict.OK),
+        window(2, Verdict.WORSE),
+        window(3, Verdict.WORSE),
+        window(4, Verdict.UNKNOWN),
+        window(5, Verdict.WORSE),
+    )
+    assert [(a.at, a.resolved_at) for a in rung] == [(2, 4), (5, None)]
+    first = rung[0]
+    assert (first.alert, first.severity, first.slo, first.source) == (ALERT, "ticket", "leave-recall", "verdict")
+    assert (first.model, first.version, first.segment, first.metric, first.class_) == (
+        "churn",
+        "3",
+        None,
+        "recall",
+        "leave",
+    )
+
+
+def test_the_reason_says_which_class_by_how_much_and_against_what():
+    (alert,) = episodes(window(1, Verdict.WORSE))
+    assert alert.reason == (
+        "recall of leave is 0.500 where the folds promise 0.800: difference -0.300 (-0.400 to -0.200), margin 0.03"
+    )
+
+
+def test_provisional_windows_ring_nothing():
+    assert episodes(window(1, Verdict.WORSE, Maturity.PROVISIONAL)) == ()
+
+
+def test_versions_have_episodes_of_their_own():
+    rung = episodes(window(1, Verdict.WORSE), window(1, Verdict.OK, version="4"), window(2, Verdict.WORSE, version="4"))
+    assert [(a.version, a.at, a.resolved_at) for a in rung] == [("3", 1, None), ("4", 2, None)]
+
+
+@pytest.mark.parametrize("other", [{"segment": "region=eu"}, {"metric": "precision"}])
+def test_what_is_not_the_objective_s_series_rings_nothing(other):
+    assert episodes(window(1, Verdict.WORSE, **other)) == ()
+
+
+def test_an_objective_of_a_segment_listens_to_that_segment_alone():
+    objective = Objective("eu", "recall", "leave", "24h", segment="region=eu")
+    rung = episodes(window(1, Verdict.WORSE), window(2, Verdict.WORSE, segment="region=eu"), objective=objective)
+    assert [(a.slo, a.segment, a.at) for a in rung] == [("eu", "region=eu", 2)]
