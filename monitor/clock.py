@@ -16,9 +16,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d+)([smhd])")
-_EPOCH = re.compile(r"-?\d+")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?")
+_DURATION = re.compile(r"(\d+)([smhd])", re.ASCII)
+_EPOCH = re.compile(r"-?\d+", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 class Clock(Protocol):
