@@ -1,0 +1,133 @@
+"""Snapshot: everything that one moment shows, as one immutable value. The daemon swaps it, everybody else reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.statistics.report import Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from monitor.config import Settings
+    from monitor.report.course import Course
+    from monitor.report.history import SeriesKey, Track
+    from monitor.statistics.baseline import Baseline
+    from monitor.statistics.report import Report
+
+
+class AlertEntry(Protocol):
+    """What the report shows of an alert: fields as in CONTRACT section 5, `alerts`. Moments are epoch milliseconds."""
+
+    @property
+    def alert(self) -> str:
+        """The Prometheus alert's name."""
+        ...
+
+    @property
+    def severity(self) -> str:
+        """How loud: `page` or `ticket`."""
+        ...
+
+    @property
+    def slo(self) -> str:
+        """The objective's name."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """What rang: `verdict`."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Of which model."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Of which version."""
+        ...
+
+    @property
+    def segment(self) -> str | None:
+        """None for everything, or `name=value`."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """Of which metric."""
+        ...
+
+    @property
+    def class_(self) -> str | None:
+        """Of which class; None for a whole-model metric."""
+        ...
+
+    @property
+    def at(self) -> int:
+        """When it began."""
+        ...
+
+    @property
+    def resolved_at(self) -> int | None:
+        """When it ended; None as long as it lasts."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What one model has received since the process started."""
+
+    totals: Totals = field(default_factory=Totals)
+    """The join's totals of this model alone; dead letters and skipped events belong to no model."""
+    predictions: Mapping[str, int] = field(default_factory=dict)
+    """version -> identities seen; never falls."""
+    last_prediction_at: int | None = None
+    """Latest `predicted_at` read."""
+    last_label_at: int | None = None
+    """Latest `labelled_at` read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A headline that a page or a terminal shows above everything: the demo's phase."""
+
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of a daemon, a demo or a finished backtest."""
+
+    settings: Settings
+    build: str
+    """foldwatch's version."""
+    started_at: int
+    report: Report | None = None
+    """None before the first evaluation."""
+    history: Mapping[SeriesKey, Track] = field(default_factory=dict)
+    """What `History.view` returned."""
+    baselines: Mapping[tuple[str, str], Baseline] = field(default_factory=dict)
+    """(model, version) -> the folds that it is compared with."""
+    activity: Mapping[str, Activity] = field(default_factory=dict)
+    """model -> what it received."""
+    alerts: Sequence[AlertEntry] = ()
+    """In time order."""
+    courses: Sequence[Course] = ()
+    """What each objective went through, where a whole history was replayed."""
+    halted: str | None = None
+    """Why reading stopped and how to go on; None while events are read."""
+    announcement: Announcement | None = None
+
+    @property
+    def totals(self) -> Totals:
+        """What became of every event as of the report; zeros before the first one."""
+        return self.report.totals if self.report else Totals()
