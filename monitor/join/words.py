@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _INTEGRAL = re.compile(r"(-?[0-9]+)\.0+")
+_MOST_BITS = 1_024
+"""Of an integer class: Python refuses to write very long ones, and nobody has them."""
 
 
 def normal_class(text: str) -> str:
@@ -21,14 +23,14 @@ def class_text(value: object) -> str | None:
     """Return the normal text of a class value as JSON or a typed column gives it; None where it cannot be a class.
 
     Integral numbers lose their fraction, booleans are `true` and `false`, texts are held against `normal_class`.
-    Null, lists, objects, infinities and the empty text are no class.
+    Null, lists, objects, infinities, integers beyond 1,024 bits and the empty text are no class.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return normal_class(value) or None
     if isinstance(value, int):
-        return str(value)
+        return str(value) if value.bit_length() <= _MOST_BITS else None
     if isinstance(value, float) and value - value == 0.0:  # false for nan and the infinities
         return str(int(value)) if value.is_integer() else repr(value)
     return None

@@ -1,0 +1,23 @@
+"""Typed settings from one YAML file; all problems are reported at once, each with file:line and key path."""
+
+from monitor.config.settings import (
+    DeadLetters,
+    Duration,
+    Export,
+    Input,
+    ModelSettings,
+    Objective,
+    Settings,
+    SourceSettings,
+)
+
+__all__ = [
+    "DeadLetters",
+    "Duration",
+    "Export",
+    "Input",
+    "ModelSettings",
+    "Objective",
+    "Settings",
+    "SourceSettings",
+]
