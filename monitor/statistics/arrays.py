@@ -1,0 +1,25 @@
+"""Arithmetic that every formula here needs: division where the whole may be 0, without a warning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+def floats(x: ArrayLike) -> Floats:
+    """Return an array of float64, C-contiguous: a sum over its last axis does not depend on what stands beside it."""
+    return np.ascontiguousarray(x, np.float64) if np.ndim(x) else np.asarray(x, np.float64)
+
+
+def ratio(part: Floats, whole: Floats, where_none: float = np.nan) -> Floats:
+    """Return part / whole with broadcasting, and `where_none` where the whole is not positive."""
+    out: Floats = np.full(np.broadcast_shapes(np.shape(part), np.shape(whole)), where_none)
+    np.divide(part, whole, out=out, where=np.asarray(whole) > 0)
+    return out
