@@ -1,1 +1,1 @@
-"""prometheus."""
+"""The last Report for Prometheus: names in `catalog`, samples and text in `collector`."""

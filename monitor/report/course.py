@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from monitor.statistics.names import LOSSES
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
     from monitor.config import ModelSettings, Objective
     from monitor.statistics.report import MetricResult, WindowResult
-
-LOSSES: Final = frozenset({"log_loss", "brier", "ece"})
-"""Metrics of which less is better."""
 
 
 @dataclass(frozen=True, slots=True)

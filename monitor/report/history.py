@@ -60,7 +60,7 @@ Track = tuple[Point, ...]
 
 
 def is_plotted(model: ModelSettings, segment: str | None, metric: str, class_: str | None) -> bool:
-    """Tell whether a series has a plot: objectives always; else the few metrics that the page draws, without segments."""
+    """Tell whether a series has a plot: objectives always, else the few metrics that the page draws of everything."""
     if any((o.segment, o.metric, o.class_) == (segment, metric, class_) for o in model.objectives):
         return True
     return segment is None and metric in (PLOTTED_OF_MODELS if class_ is None else PLOTTED_OF_CLASSES)

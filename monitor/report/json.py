@@ -137,7 +137,7 @@ class BacktestWriter:
         self._windows += 1
 
     def finish(self, *, start: int, end: int, alerts: Iterable[AlertEntry], totals: Totals) -> None:
-        """Write the document: period `[start, end)` in epoch ms, the windows taken so far, alerts in time order, totals."""
+        """Write the document: period `[start, end)` in epoch ms, the windows so far, alerts in time order, totals."""
         head = {
             "schema": BACKTEST_SCHEMA,
             "foldwatch": __version__,
