@@ -1,0 +1,93 @@
+# Two commands are enough for a fresh machine with Python 3.11+ and make: `make demo` and `make test`.
+# Each builds what it needs into .venv, from the hashed locks, and says so. `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Another interpreter: `make test PYTHON=python3.13`.
+PYTHON ?= $(shell scripts/find-python)
+# Options of the demo: `make demo ARGS="--seconds 60 --listen 127.0.0.1:8000"`.
+ARGS ?=
+# Parallel test runs, one a core.
+WORKERS ?= 2
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --annotation-style line
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/.user ## run the main job on real data, with a page to look at; Ctrl-C ends it
+	$(BIN)/foldwatch demo $(ARGS)
+
+.PHONY: test
+test: system lint validity tests ## everything in short form: lint, statistical validity, tests with branch coverage
+
+.PHONY: tests
+tests: $(VENV)/.dev ## only the tests, with branch coverage
+	@mkdir -p build
+	@echo "tests: pytest on $(WORKERS) cores with branch coverage; join, counts and statistics need 95 %"
+	@set -o pipefail; $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= | tee build/pytest.txt
+	@$(BIN)/coverage report --skip-covered
+	@$(BIN)/coverage report --skip-covered --fail-under=95 --include='monitor/join/*,monitor/counts/*,monitor/statistics/*'
+	@tail -n 1 build/pytest.txt
+
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff, mypy --strict and the import directions
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: validity
+validity: $(VENV)/.dev ## coverage of the bands against simulations, short form
+	$(BIN)/python benchmarks/validity.py --short
+
+.PHONY: validity-long
+validity-long: $(VENV)/.dev ## the same with the full number of simulations
+	$(BIN)/python benchmarks/validity.py
+
+.PHONY: bench
+bench: $(VENV)/.dev ## performance against its targets, long form
+	$(BIN)/python benchmarks/performance.py
+
+.PHONY: docs
+docs: $(VENV)/.dev ## write docs/reference/ anew from the code
+	$(BIN)/python docs/generate.py
+
+.PHONY: system
+system: ## install the system packages that tests need (Debian, Ubuntu), elsewhere name them
+	@scripts/system-packages chromium prometheus
+
+.PHONY: lock
+lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones
+	$(COMPILE) $(ARGS) --extra crossval --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(ARGS) --output-file requirements-dev.lock requirements-dev.in
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "foldwatch needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "$(VENV): a virtual environment with $(PYTHON)"
+	@scripts/make-venv "$(PYTHON)" $(VENV)
+
+# What users need, and with it the command `foldwatch` from this checkout.
+$(VENV)/.user: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "$(VENV): installing requirements.lock"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What developers need: the same and the tools.
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "$(VENV): installing requirements-dev.lock"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.user $@
