@@ -1,7 +1,7 @@
 """Expected calibration error from the `calibration` plane, and what it would be for a calibrated model. Pure.
 
-The plug-in ECE of a calibrated model is far above 0 in small windows and no bootstrap band of it holds (measured coverage
-0.000): it is shown with its value expected under calibration and with a consistency test, never with a band.
+The plug-in ECE of a calibrated model is far above 0 in small windows and no bootstrap band of it holds (measured
+coverage 0.000): it is shown with its value expected under calibration and with a consistency test, never with a band.
 Source: statistics.md section 2 (Broecker and Smith 2007, here in closed form).
 """
 
@@ -36,7 +36,7 @@ class Calibration(NamedTuple):
 
 
 def calibration(plane: ArrayLike, deff: ArrayLike = 1.0) -> Calibration:
-    """Return the ECE, sum_b |hits_b - score_b| / n, of `calibration` planes (..., bins, 3), with its consistency test.
+    """Return the ECE, sum_b |hits_b - score_b| / n, of `calibration` planes (..., bins, 3), and a test.
 
     Under calibration the hits of bin b are Binomial(n_b, mean score of b): mean and variance of |hits - score| are exact
     (De Moivre), its third moment that of the half-normal; their sums over the bins are matched by a shifted gamma.

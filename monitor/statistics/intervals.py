@@ -24,7 +24,9 @@ _LEAST: Final = 1e-12
 _STEPS: Final = 60
 """Newton steps for a root: eight are usual, bisection alone would need 52."""
 _CLOSE: Final = 1e-13
-"""A root is found when a step is smaller than this."""
+"""A root is found when a step is smaller than this share of it."""
+_TINY: Final = 1e-200
+"""Keeps a division finite."""
 
 
 def z_value(level: float) -> float:
@@ -88,36 +90,42 @@ def beta_matched(p: ArrayLike, variance: ArrayLike, level: float = 0.95, n: Arra
 
 
 def newcombe_auc(auc: ArrayLike, positives: ArrayLike, negatives: ArrayLike, level: float = 0.95) -> Band:
-    """Return Newcombe's score-like band of an AUC, all A with (A - auc)^2 <= z^2 V(A): it collapses nowhere.
+    """Return Newcombe's score-like band of an AUC, all A with |A - auc| <= z sqrt(V(A)): it collapses nowhere.
 
-    V(A) = A(1-A) [1 + m (1-A)/(2-A) + m A/(1+A)] / (P N), m = (P+N)/2 - 1 (Newcombe 2006, method 5).
-    With w = A(1-A) its ends are roots of (A-auc)^2 (2+w) P N - z^2 w [2 + w + m (1 + 2 w)], one on each side of auc.
+    V(A) = A(1-A) [1 + m (1-A)/(2-A) + m A/(1+A)] / (P N), m = (P+N)/2 - 1 (Newcombe 2006, method 5). With w = A(1-A)
+    that is V = w [1 + m (1 + 2w) / (2 + w)] / (P N), its own mirror image: an upper end is 1 - a lower end of 1 - auc.
     """
     value, p, n = np.broadcast_arrays(floats(auc), floats(positives), floats(negatives))
     undefined = np.isnan(value)
     a = np.where(undefined, 0.5, np.clip(value, 0.0, 1.0))
-    pairs, m = p * n, (p + n) / 2.0 - 1.0
-    # The equation is its own mirror image: the upper end is found as the lower end of 1 - auc.
-    both = np.stack((a, 1.0 - a)), np.stack((pairs, pairs)), np.stack((m, m))
-    below = _newcombe_lower(*both, z_value(level) ** 2)
+    scale, m = z_value(level) ** 2 / np.maximum(p * n, _TINY), (p + n) / 2.0 - 1.0
+    below = _newcombe_lower(np.stack((a, 1.0 - a)), np.stack((scale, scale)), np.stack((m, m)))
     return np.where(undefined, np.nan, below[0]), np.where(undefined, np.nan, 1.0 - below[1])
 
 
-def _newcombe_lower(a: Floats, pairs: Floats, m: Floats, z2: float) -> Floats:
-    """Return the root in [0, a): Newton's steps, and bisection where one would leave the bracket.
+def _newcombe_lower(a: Floats, scale: Floats, m: Floats) -> Floats:
+    """Return where a - g = sqrt(z^2 V(g)) in [0, a): Newton's steps, and bisection where one would leave the bracket.
 
     A root stays as it is once found, whatever the others still need: so a batch gives what each alone gives.
     """
-    low, high, g = np.zeros_like(a), a, a * 0.5
+    low, high = np.zeros_like(a), a
+    # Begin where Wald's band would end, at a value that is drawn in from 0 and 1.
+    w = 0.25 - 0.9 * (a - 0.5) ** 2
+    g = a - np.sqrt(scale * w * (1.0 + m * (1.0 + 2.0 * w) / (2.0 + w)))
+    g = np.where(g > 0, g, a * 0.5)
     done = a <= 0
     for _ in range(_STEPS):
-        w, dw, gap = g * (1.0 - g), 1.0 - 2.0 * g, g - a
-        f = gap * gap * (2.0 + w) * pairs - z2 * w * (2.0 + w + m * (1.0 + 2.0 * w))
-        slope = pairs * gap * (2.0 * (2.0 + w) + gap * dw) - z2 * dw * (2.0 + 2.0 * w + m * (1.0 + 4.0 * w))
+        w = g * (1.0 - g)
+        share = 1.0 / (2.0 + w)
+        inner = 1.0 + m * (1.0 + 2.0 * w) * share
+        root = np.sqrt(scale * w * inner)
+        f = a - g - root
+        # d(w inner)/dw = inner + 3 m w / (2 + w)^2
+        slope = 1.0 + 0.5 * scale * (1.0 - 2.0 * g) * (inner + 3.0 * m * w * share * share) / np.maximum(root, _TINY)
         low, high = np.where(f > 0, g, low), np.where(f > 0, high, g)
-        step = g + ratio(f, -slope, np.inf)  # left of the root the curve falls; where it does not, bisect
-        following = np.where((step > low) & (step < high), step, 0.5 * (low + high))
-        found = np.abs(following - g) <= _CLOSE * (1.0 + g)
+        step = g + f / np.where(slope > _CLOSE, slope, _TINY)
+        following = np.where((step >= low) & (step <= high) & (step < a), step, 0.5 * (low + high))
+        found = np.abs(following - g) <= _CLOSE * g
         g = np.where(done, g, following)
         done = done | found
         if done.all():

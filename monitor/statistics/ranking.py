@@ -35,7 +35,7 @@ class Band(NamedTuple):
 
 
 def auc(pos: ArrayLike, neg: ArrayLike) -> Floats:
-    """Return the AUC (...): sum_b P_b (N_<b + N_b / 2) / (P N), a tie inside a bin is half; NaN without both classes."""
+    """Return the AUC (...), sum_b P_b (N_<b + N_b / 2) / (P N): ties in a bin are halves; NaN without both classes."""
     p, n = floats(pos), floats(neg)
     below = n.cumsum(axis=-1) - 0.5 * n
     return ratio((p * below).sum(axis=-1), p.sum(axis=-1) * n.sum(axis=-1))
@@ -64,15 +64,17 @@ def auc_variance(pos: ArrayLike, neg: ArrayLike) -> Floats:
 def auc_band(pos: ArrayLike, neg: ArrayLike, level: float = 0.95) -> Band:
     """Return the AUC with its band: Newcombe with few cases or near 0 and 1, else DeLong on the logit scale."""
     p, n = floats(pos), floats(neg)
-    value = auc(p, n)
-    positives, negatives = p.sum(axis=-1), n.sum(axis=-1)
+    value = np.asarray(auc(p, n))
+    positives, negatives = np.asarray(p.sum(axis=-1)), np.asarray(n.sum(axis=-1))
     defined = ~np.isnan(value)
     extreme = np.maximum(value, 1.0 - value) > NEARLY_PERFECT
     score_like = (positives < FEW) | (negatives < FEW) | extreme
-    lower, upper = newcombe_auc(value, positives, negatives, level)
-    if (defined & ~score_like).any():
-        smooth = logit_normal(value, auc_variance(p, n), level)
-        lower, upper = np.where(score_like, lower, smooth[0]), np.where(score_like, upper, smooth[1])
+    lower, upper = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    few, many = defined & score_like, defined & ~score_like
+    if few.any():
+        lower[few], upper[few] = newcombe_auc(value[few], positives[few], negatives[few], level)
+    if many.any():
+        lower[many], upper[many] = logit_normal(value[many], auc_variance(p[many], n[many]), level)
     method = np.where(defined, np.where(score_like, "newcombe", "logit-delong"), "none").astype(object)
     return Band(value, lower, upper, method)
 
