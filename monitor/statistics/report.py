@@ -86,7 +86,7 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """One window `[start, end)` of one series, as of a moment."""
+    """One window `[start, end)` of one series, as of a moment. Moments are epoch milliseconds."""
 
     model: str
     """The model, as events name it."""
@@ -97,11 +97,11 @@ class WindowResult:
     window: str
     """As configured: `24h`."""
     start: int
-    """First `predicted_at` that is in the window, epoch ms."""
+    """First `predicted_at` that is in the window."""
     end: int
-    """First `predicted_at` after the window, epoch ms."""
+    """First `predicted_at` after the window."""
     as_of: int
-    """What arrived at or before this moment is counted, and nothing else, epoch ms."""
+    """What arrived at or before this moment is counted, and nothing else."""
     maturity: Maturity
     """`mature` once `label_horizon` has passed since the end, `provisional` before."""
     classes: tuple[str, ...]
@@ -160,10 +160,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was true as of one moment. Immutable; every face of foldwatch shows this and computes nothing."""
+    """Everything that was true as of one moment. Immutable; every face shows this and computes nothing."""
 
     as_of: int
-    """The moment of evaluation, epoch ms."""
+    """The moment of evaluation, in epoch milliseconds."""
     windows: tuple[WindowResult, ...] = ()
     """By model, version, segment, window, end and maturity."""
     totals: Totals = field(default_factory=Totals)

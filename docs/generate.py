@@ -1,0 +1,146 @@
+"""Writes docs/reference/ from the code: the typed settings, the Report's values and the Prometheus catalog.
+
+A docstring below a field is its text, so that whoever changes the field changes the page. `python docs/generate.py`
+writes the pages (`make docs`); with `--check` it writes nothing, names the pages that are out of date and exits with 1.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.counts import Counts, Layout
+from monitor.prometheus.catalog import CATALOG
+from monitor.report import json, snapshot
+from monitor.statistics import report as values
+from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import ModuleType
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by `make docs` from the code: change the docstrings there. -->"
+ABOUT_REPORT = """\
+What `foldwatch backtest --json` writes and `/api/v1/report` serves. Moments are UTC with `Z`; an absent number is null,
+never NaN. What the words mean and where the formulas come from: [concepts](../concepts.md)."""
+ABOUT_METRICS = """\
+Every name that `/metrics` shows, from the start of the process. `segment=""` is everything. Which metrics and segments
+are exported is set by [`export`](configuration.md)."""
+
+
+def field_texts(module: ModuleType, name: str) -> dict[str, str]:
+    """Return field -> docstring of a class in `module`, in the order of the source; a property is a field too."""
+    tree = ast.parse(inspect.getsource(module))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name).body
+    texts: dict[str, str] = {}
+    for node, below in zip(body, [*body[1:], None], strict=True):
+        match node, below:
+            case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(value=ast.Constant(value=str(text))):
+                texts[field] = " ".join(text.split())
+            case ast.AnnAssign(target=ast.Name(id=field)), _:
+                texts[field] = ""
+            case ast.FunctionDef(name=field, decorator_list=[ast.Name(id="property")]), _:
+                texts[field] = " ".join((ast.get_docstring(node) or "").split())
+    return texts
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; a bar inside a cell is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def keys(entry: Iterable[str], texts: Mapping[str, str]) -> str:
+    """Return a table of JSON keys with the text of the field behind each; `class` is `class_` there, null is None."""
+    rows = [(f"`{key}`", (texts.get(key) or texts[f"{key}_"]).replace("None", "null")) for key in entry]
+    return table(("key", "what it says"), rows)
+
+
+def report() -> str:
+    """Return the page about the JSON of `backtest --json` and `/api/v1/report`: its keys as written, in their order."""
+    metric = values.MetricResult("recall", "b", None, None, None, 0.95, "none", 0, 1.0, None)
+    counts = Counts(Layout(classes=2))
+    window = values.WindowResult(
+        *("m", "1", None, "24h", 0, 0, 0, values.Maturity.MATURE, ("a", "b"), counts, (metric,))
+    )
+    whole = {
+        "schema": "`foldwatch/backtest/1` of a backtest, `foldwatch/report/1` of `/api/v1/report`.",
+        "foldwatch": "The version that wrote it; backtest only.",
+        "config_sha256": "SHA-256 of the configuration file; backtest only.",
+        "period": "`start` and `end` of what was replayed; backtest only.",
+        "as_of": "The moment of evaluation, null before the first; `/api/v1/report` only.",
+        "windows": "One entry a window, series and maturity.",
+        "alerts": "One entry an episode; backtest only.",
+        "events": "What became of every event.",
+    }
+    of_window = field_texts(values, "WindowResult") | {
+        "confusion": "`classes`, and `counts[i][j]`: labelled predictions of true class i predicted as j.",
+    }
+    metrics = [
+        ("each class, one versus rest", ", ".join(f"`{name}`" for name in PER_CLASS)),
+        ("the whole model", ", ".join(f"`{name}`" for name in OVERALL)),
+        ("the positive class of two, also with `class` null", ", ".join(f"`{name}`" for name in OVERALL_BINARY)),
+    ]
+    alert = list(field_texts(snapshot, "AlertEntry"))
+    parts = [
+        NOTE,
+        "# The report, key by key",
+        ABOUT_REPORT,
+        "## The document",
+        keys(whole, whole),
+        "## `windows[]`",
+        keys(json.window_entry(window), of_window),
+        "## `windows[].metrics[]`",
+        keys(json.metric_entry(metric), field_texts(values, "MetricResult")),
+        "Which metrics:",
+        table(("of", "`metric`"), metrics),
+        "## `alerts[]`",
+        keys((name.removesuffix("_") for name in alert), field_texts(snapshot, "AlertEntry")),
+        "## `events`",
+        keys(json.events_entry(values.Totals()), field_texts(values, "Totals")),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def metrics() -> str:
+    """Return the page about what `/metrics` exports: the catalog."""
+    rows = [
+        (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help)
+        for metric in CATALOG
+    ]
+    parts = [
+        NOTE,
+        "# Prometheus metrics",
+        ABOUT_METRICS,
+        table(("name", "type", "labels", "meaning"), rows),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {"report.md": report, "metrics.md": metrics}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages, or with `--check` compare them; return the exit code."""
+    REFERENCE.mkdir(exist_ok=True)
+    stale = []
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if "--check" in arguments:
+            stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote docs/reference/{name}")
+    for name in stale:
+        print(f"docs/reference/{name} is out of date: run `make docs` and commit it", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
