@@ -1,5 +1,6 @@
 """Typed settings from one YAML file; all problems are reported at once, each with file:line and key path."""
 
+from monitor.config.read import load, require_source
 from monitor.config.settings import (
     DeadLetters,
     Duration,
@@ -20,4 +21,6 @@ __all__ = [
     "Objective",
     "Settings",
     "SourceSettings",
+    "load",
+    "require_source",
 ]

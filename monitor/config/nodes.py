@@ -129,7 +129,7 @@ class _Converter:
             return Items(tuple(self.convert(item) for item in node.value), line)
         if isinstance(node, yaml.MappingNode):
             return Entries(self._entries(node), line)
-        return Scalar(node.value, line, node.style is not None)
+        return Scalar(node.value, line, isinstance(node, yaml.ScalarNode) and node.style is not None)
 
     def _entries(self, node: yaml.MappingNode) -> dict[str, tuple[Scalar, Node]]:
         """Convert a mapping; `<<: *anchor` lends its keys to those that are not written."""

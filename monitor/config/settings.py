@@ -31,7 +31,7 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """`source:`"""
+    """`source:`."""
 
     kind: str | None = None
     """`files`; None where no source is configured."""
@@ -68,7 +68,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """`models.NAME:`"""
+    """`models.NAME:`."""
 
     name: str
     classes: tuple[str, ...]

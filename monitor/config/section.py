@@ -1,0 +1,83 @@
+"""A mapping with known keys: what may stand in it, what it means, and who wrote something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from monitor.config.kinds import entries
+from monitor.config.near import meant, nearest
+from monitor.config.nodes import Entries
+
+if TYPE_CHECKING:
+    from monitor.config.kinds import At, Kind
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T]):
+    """A key that this version understands. The reference is made of these."""
+
+    name: str
+    kind: Kind[T]
+    about: str
+    """What it means: a sentence or two for the reference."""
+    default: T | None = None
+    """What holds where the key is absent."""
+    without: str = "-"
+    """The default in words, for the reference."""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The keys of one kind of section."""
+
+    path: str
+    """Its key path; `NAME` stands for a name of the user's."""
+    about: str
+    keys: tuple[Key[Any], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys by name."""
+        return tuple(key.name for key in self.keys)
+
+
+class Section:
+    """One mapping of the file, held against its table."""
+
+    def __init__(self, at: At, table: Table, tables: tuple[Table, ...] = ()) -> None:
+        """Report keys that the table does not know; `tables` are searched for where they would belong."""
+        self.at = at
+        self._entries = dict(entries(at))
+        for name, value in self._entries.items():
+            if name not in table.names:
+                line = at.node.entries[name][0].line if isinstance(at.node, Entries) else None
+                value.report(f"unknown key `{name}`", _remedy(name, table, tables), line)
+
+    def __contains__(self, key: Key[Any]) -> bool:
+        """Tell whether the key is written."""
+        return key.name in self._entries
+
+    def get(self, key: Key[T]) -> T | None:
+        """Return the key's value, its default where it is absent, None with a problem where it is wrong or required."""
+        value = self._entries.get(key.name)
+        if value is not None:
+            return key.kind.read(value)
+        if key.required:
+            self.at.report(f"`{key.name}` is missing", f"add `{key.name}`: {key.about}")
+        return key.default
+
+    def value(self, key: Key[Any]) -> At:
+        """Return where a key is written, or the section where it is not."""
+        return self._entries.get(key.name, self.at)
+
+
+def _remedy(name: str, table: Table, tables: tuple[Table, ...]) -> str:
+    """Say where an unknown key would belong, or which one is meant."""
+    homes = [other.path or "the top level" for other in tables if name in other.names]
+    if nearest(name, table.names) is None and homes:
+        return f"it belongs to {' or '.join(homes)}"
+    return meant(name, table.names) if table.names else "remove it"
