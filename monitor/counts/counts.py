@@ -1,13 +1,13 @@
 """Counts: the abelian group in which everything is kept.
 
-Laws (tests/counts/test_counts.py): (a + b) + c = a + (b + c); a + b = b + a; a + 0 = a; a - a = 0. So a whole equals its merged
-parts, in any order and any split; stream, backtest and any other way of counting agree to the bit.
+Laws (tests/counts/test_counts.py): (a + b) + c = a + (b + c); a + b = b + a; a + 0 = a; a - a = 0. So a whole equals
+its merged parts, in any order and any split; stream, backtest and any other way of counting agree to the bit.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -26,8 +26,8 @@ _EMPTY: Final = np.zeros(0, np.int64)
 class Counts:
     """Integer counts of one model's classes: named planes of sparse int64 vectors. Immutable.
 
-    Planes of the layout live in one sorted address vector. A plane that this version does not know is carried by name and obeys
-    the same laws; an absent plane is zero. No stored value is zero, so equal counts are equal arrays.
+    Planes of the layout live in one sorted address vector. A plane that this version does not know is carried by name
+    and obeys the same laws; an absent plane is zero. No stored value is zero, so equal counts are equal arrays.
     """
 
     __slots__ = ("carried", "index", "layout", "value")
@@ -76,7 +76,8 @@ class Counts:
         carried: dict[str, Sparse] = {}
         for part in parts:
             carried = _added(carried, part.carried) if part.carried else carried
-        return cls(layout, *_summed(index, value), carried)
+        # Each part is sorted, and a stable sort merges sorted runs.
+        return cls(layout, *_summed(index, value, kind="stable"), carried)
 
     def __add__(self, other: Counts) -> Counts:
         """Return the counts of both."""
@@ -148,7 +149,10 @@ class Counts:
 
     @classmethod
     def from_json(cls, layout: Layout, planes: Mapping[str, Mapping[str, list[int]]]) -> Counts:
-        """Read `to_json`. Raises KeyError, TypeError or ValueError on another shape, and ValueError on an address out of its plane."""
+        """Read `to_json`.
+
+        Raises KeyError, TypeError or ValueError on another shape, and ValueError on an address out of its plane.
+        """
         index, value, carried = [_EMPTY], [_EMPTY], {}
         for name, plane in planes.items():
             at, n = np.array(plane["at"], np.int64), np.array(plane["n"], np.int64)
@@ -166,11 +170,13 @@ class Counts:
         return cls(layout, *_summed(np.concatenate(index), np.concatenate(value)), carried)
 
 
-def _summed(index: NDArray[np.int64], value: NDArray[np.int64]) -> Sparse:
+def _summed(
+    index: NDArray[np.int64], value: NDArray[np.int64], kind: Literal["stable", "quicksort"] = "quicksort"
+) -> Sparse:
     """Return sorted unique addresses with their summed, non-zero values. Exact: integers all the way."""
     if not index.size:
         return _EMPTY, _EMPTY
-    order = np.argsort(index, kind="stable")
+    order = np.argsort(index, kind=kind)
     index, value = index[order], value[order]
     first = np.flatnonzero(np.concatenate(([True], index[1:] != index[:-1])))
     total = np.add.reduceat(value, first)
