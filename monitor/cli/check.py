@@ -1,0 +1,86 @@
+"""`foldwatch check`: validates a configuration and the baselines that it names."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from monitor.config import ModelSettings, Settings
+    from monitor.statistics.baseline import Baseline
+
+    Baselines = Mapping[tuple[str, str], Baseline]
+
+_MOST_CLASSES = 8
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the options of `check`."""
+    parser = subparsers.add_parser(
+        "check",
+        help="validate configuration, baselines and objectives",
+        description="Validates configuration, baselines and objectives, and shows what was understood. "
+        "Exit code 0: valid, warnings on stderr; 2: not valid, every problem on stderr with file:line and key.",
+        epilog="example:\n  foldwatch check --config foldwatch.yaml",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="F", help="the configuration, YAML")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
+    from monitor.baselines.in_force import load_baselines, warnings
+    from monitor.config import load
+
+    settings = load(args.config)
+    baselines = load_baselines(settings)
+    for line in _summary(settings, baselines):
+        print(line)
+    for warning in warnings(settings, baselines):
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
+    """Yield what was understood, line by line."""
+    source = settings.source
+    yield f"{settings.path}: valid"
+    if source.kind is not None:
+        yield f"source     {source.kind}: predictions {source.predictions.path}, labels {source.labels.path}"
+    host, port = settings.listen
+    yield f"server     http://{f'[{host}]' if ':' in host else host}:{port}, every {settings.evaluate_every.text}"
+    for model in settings.models.values():
+        yield f"model      {model.name}" + (f" ({model.owner})" if model.owner else "")
+        yield from _model(model, baselines)
+
+
+def _model(model: ModelSettings, baselines: Baselines) -> Iterator[str]:
+    """Yield what was understood of one model."""
+    shown = ", ".join(model.classes[:_MOST_CLASSES]) + (", …" if len(model.classes) > _MOST_CLASSES else "")
+    binary = len(model.classes) == 2  # noqa: PLR2004 - two classes are the binary case
+    positive = f"; positive: {model.classes[model.layout.positive]}" if binary else ""
+    yield f"  {len(model.classes)} classes  {shown}{positive}"
+    yield f"  windows    {', '.join(window.text for window in model.windows)}; mature after {model.label_horizon.text}"
+    yield (
+        f"  labels     up to {model.correction_window.text} after their prediction, "
+        f"{model.label_first_wait.text} before it"
+    )
+    for name, values in model.segments.items():
+        yield f"  segment    {name}: {', '.join(values) if values else 'values as they come, up to 50'}"
+    for version in model.baseline:
+        baseline = baselines[model.name, version]
+        rows = sum(fold.counts.labels for fold in baseline.folds)
+        yield f"  baseline   {version}: {len(baseline.folds)} folds ({baseline.scheme}), {rows:,} rows"
+    for objective in model.objectives:
+        of = f" of {objective.class_}" if objective.class_ is not None else ""
+        where = f", {objective.segment}" if objective.segment else ""
+        margin = model.margin if objective.margin is None else objective.margin
+        yield (
+            f"  objective  {objective.name}: {objective.metric}{of} over {objective.window}{where}, "
+            f"at most {margin:g} worse than the folds"
+        )
