@@ -26,42 +26,43 @@ def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
     problems: list[Problem] = []
     for model in settings.models.values():
         for version, path in model.baseline.items():
+            place = f"{settings.path}: models.{model.name}.baseline.{version}"
             try:
                 baseline = read(path)
             except InputError as error:
-                key = f"models.{model.name}.baseline.{version}"
-                problems.extend(Problem(f"{p.place} ({key})", p.finding, p.remedy) for p in error.problems)
+                problems.extend(Problem(place, f"{p.place}: {p.finding}", p.remedy) for p in error.problems)
                 continue
-            found = list(mismatches(baseline, model, version, path))
-            problems.extend(found)
-            if not found:
-                baselines[model.name, version] = baseline
+            baselines[model.name, version] = baseline
+            problems.extend(_mismatches(baseline, model, version, path, place))
     if problems:
         raise InputError(*problems)
     return baselines
 
 
-def mismatches(baseline: Baseline, model: ModelSettings, version: str, path: Path) -> Iterator[Problem]:
+def _mismatches(baseline: Baseline, model: ModelSettings, version: str, path: Path, place: str) -> Iterator[Problem]:
     """Yield what of a baseline does not fit the model and version that name it."""
-    place = f"{path} (models.{model.name}.baseline.{version})"
     if baseline.model != model.name:
         remedy = f"name a baseline of `{model.name}`, or build one with `--model {model.name}`"
-        yield Problem(place, f"is a baseline of the model `{baseline.model}`", remedy)
+        yield Problem(place, f"{path} is a baseline of the model `{baseline.model}`", remedy)
     if baseline.version != version:
         remedy = f'write `"{baseline.version}": …` in the configuration, or build one with `--version {version}`'
-        yield Problem(place, f"is a baseline of version `{baseline.version}`", remedy)
+        yield Problem(place, f"{path} is a baseline of version `{baseline.version}`", remedy)
     ours = [normal_class(name) for name in model.classes]
     theirs = [normal_class(name) for name in baseline.classes]
     if ours == theirs:
         if baseline.layout != model.layout:
             positive, configured = baseline.classes[baseline.layout.positive], model.classes[model.layout.positive]
             remedy = f"write `positive: {positive}`, or build it again with `--positive {configured}`"
-            yield Problem(place, f"its positive class is `{positive}`, not `{configured}`", remedy)
+            yield Problem(place, f"{path}: its positive class is `{positive}`, not `{configured}`", remedy)
     elif sorted(ours) == sorted(theirs):
         remedy = f"write `classes: [{', '.join(baseline.classes)}]` in the configuration"
-        yield Problem(place, "has the same classes in another order", remedy)
+        yield Problem(place, f"{path} has the same classes in another order", remedy)
     else:
-        yield Problem(place, _difference(ours, theirs), "name a baseline of these classes, or correct `classes`")
+        yield Problem(
+            place,
+            f"{path} has other classes than configured: {_difference(ours, theirs)}",
+            "name a baseline of these classes, or correct `classes`",
+        )
 
 
 def _difference(ours: list[str], theirs: list[str]) -> str:
@@ -74,7 +75,7 @@ def _difference(ours: list[str], theirs: list[str]) -> str:
         )
         if names
     ]
-    return f"has other classes than configured: {'; '.join(parts)}"
+    return "; ".join(parts)
 
 
 def warnings(settings: Settings, baselines: Mapping[tuple[str, str], Baseline]) -> Iterator[Problem]:

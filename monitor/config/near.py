@@ -17,8 +17,12 @@ def meant(word: str, known: Collection[str], also: Mapping[str, str] | None = No
     `also` maps other people's words for the same thing to ours.
     """
     near = nearest(word, known, also)
-    listed = ", ".join(list(known)[:_MOST_SHOWN]) + (", …" if len(known) > _MOST_SHOWN else "")
-    return f"did you mean `{near}`? There are: {listed}" if near else f"use one of: {listed}"
+    return f"did you mean `{near}`? There are: {listed(known)}" if near else f"use one of: {listed(known)}"
+
+
+def listed(words: Collection[str]) -> str:
+    """Return the words with commas, the first 20 of them."""
+    return ", ".join(list(words)[:_MOST_SHOWN]) + (", …" if len(words) > _MOST_SHOWN else "")
 
 
 def nearest(word: str, known: Collection[str], also: Mapping[str, str] | None = None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor.clock import parse_duration
 from monitor.config import keys, kinds
 from monitor.config.kinds import shown
-from monitor.config.near import meant
+from monitor.config.near import listed, meant
 from monitor.config.settings import Objective
 from monitor.config.words import METRIC_SYNONYMS
 from monitor.counts.layout import MOST_SCORED_CLASSES
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _TWO = 2
 _LONGEST_WINDOW_TEXT = 20
-_MOST_SHOWN = 20
 
 
 def read_objective(
@@ -77,7 +76,7 @@ def _class(section: Section, metric: str | None, classes: tuple[str, ...] | None
         if not optional and keys.OBJECTIVE_CLASS not in section:
             section.at.report(
                 f"`class` is missing: `{metric}` is a class's",
-                f"add `class`, one of: {', '.join(classes[:_MOST_SHOWN])}",
+                f"add `class`, one of: {listed(classes)}",
             )
         return None
     at = section.value(keys.OBJECTIVE_CLASS)

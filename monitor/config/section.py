@@ -51,7 +51,9 @@ class Section:
     def __init__(self, at: At, table: Table, tables: tuple[Table, ...] = ()) -> None:
         """Report keys that the table does not know; `tables` are searched for where they would belong."""
         self.at = at
+        before = len(at.problems)
         self._entries = dict(entries(at))
+        self._is_mapping = len(at.problems) == before
         for name, value in self._entries.items():
             if name not in table.names:
                 line = at.node.entries[name][0].line if isinstance(at.node, Entries) else None
@@ -66,6 +68,8 @@ class Section:
         value = self._entries.get(key.name)
         if value is not None:
             return key.kind.read(value)
+        if not self._is_mapping:
+            return None
         if key.required:
             self.at.report(f"`{key.name}` is missing", f"add `{key.name}`: {key.about}")
         return key.default
