@@ -6,26 +6,28 @@ exported, two parallel scrapes see one evaluation, and the series of a retired v
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.exposition import choose_encoder, generate_latest
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
+from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from monitor.config import Export, ModelSettings
     from monitor.report.snapshot import Snapshot
     from monitor.statistics.report import MetricResult, WindowResult
 
     Sample = tuple[catalog.Metric, dict[str, str], float]
+
+_OPENMETRICS: Final = "application/openmetrics-text"
 
 
 class SnapshotCollector(Collector):
@@ -73,17 +75,19 @@ class Exposition:
 
     def body(self, accept: str) -> tuple[bytes, str]:
         """Return the text in the format that the scraper's Accept header asks for, and its content type."""
-        if not choose_encoder(accept)[1].startswith("application/openmetrics-text"):
+        if not choose_encoder(accept)[1].startswith(_OPENMETRICS):
             return self._text, CONTENT_TYPE_PLAIN_0_0_4
+        encode, content_type = choose_encoder(_OPENMETRICS)
         # Two scrapes at once may both render: the bytes are the same, so the later one does no harm.
-        self._openmetrics = self._openmetrics or openmetrics.generate_latest(self._collector)
-        return self._openmetrics, openmetrics.CONTENT_TYPE_LATEST
+        self._openmetrics = self._openmetrics or encode(self._collector)
+        return self._openmetrics, content_type
 
 
 def exported(snapshot: Snapshot) -> list[tuple[WindowResult, MetricResult]]:
     """Return the results that Prometheus gets, the most important first: of objectives, of everything, of segments."""
     ranked: tuple[list[tuple[WindowResult, MetricResult]], ...] = ([], [], [])
-    for window in _newest(snapshot).values():
+    # Prometheus has one value of a series at a time.
+    for window in newest(snapshot.report.windows if snapshot.report else ()).values():
         model = snapshot.settings.models[window.model]
         for result in window.metrics:
             rank = _rank(snapshot.settings.export, model, window.segment, result)
@@ -103,16 +107,6 @@ def _rank(export: Export, model: ModelSettings, segment: str | None, result: Met
     if segment is None:
         return 1
     return 2 if export.segments else None
-
-
-def _newest(snapshot: Snapshot) -> Mapping[tuple[str, ...], WindowResult]:
-    """Return the newest window of each series: Prometheus has one value of a series at a time."""
-    newest: dict[tuple[str, ...], WindowResult] = {}
-    for window in snapshot.report.windows if snapshot.report else ():
-        key = (window.model, window.version, window.segment or "", window.window, window.maturity)
-        if key not in newest or newest[key].end <= window.end:
-            newest[key] = window
-    return newest
 
 
 def _measured(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
