@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.config.keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS, TABLES
 from monitor.counts import Counts, Layout
 from monitor.prometheus.catalog import CATALOG
 from monitor.report import json, snapshot
@@ -30,6 +31,18 @@ never NaN. What the words mean and where the formulas come from: [concepts](../c
 ABOUT_METRICS = """\
 Every name that `/metrics` shows, from the start of the process. `segment=""` is everything. Which metrics and segments
 are exported is set by [`export`](configuration.md)."""
+ABOUT_CONFIGURATION = """\
+One YAML file. A key that is not listed here is an error, and all problems are reported at once, each with `file:line`
+and key path; `foldwatch check --config F` does nothing else, and `foldwatch init` writes a first configuration from a log.
+
+- Every value is taken as it is written: the class `no` is `no`, the version `3.10` is `3.10`.
+- Two classes are the same under one rule, in the configuration and in events: integral numbers lose their fraction
+  (`1`, `1.0` and `"1"` are the class `1`), booleans are `true` and `false`.
+- Durations are a whole number and a unit: `90s`, `15m`, `24h`, `30d`. Paths are relative to the file."""
+ABOUT_FIELDS = """\
+Maps our names to theirs, with dotted paths into nested objects: `{prediction_id: id, scores: {leave: proba}, segment:
+{region: geo.country}}`. Unmapped, a field is looked for under our own name; flat columns `score`, `score_CLASS` and
+`segment_NAME` are understood too."""
 
 
 def field_texts(module: ModuleType, name: str) -> dict[str, str]:
@@ -121,7 +134,25 @@ def metrics() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES = {"report.md": report, "metrics.md": metrics}
+def configuration() -> str:
+    """Return the page about the configuration: every section's keys, with what holds where one is absent."""
+    parts = [NOTE, "# The configuration, key by key", ABOUT_CONFIGURATION]
+    for section in TABLES:
+        rows = [
+            (f"`{key.name}`", key.kind.shape, "required" if key.required else key.without, key.about)
+            for key in section.keys
+        ]
+        title = f"`{section.path}`" if section.path else "Top level"
+        parts += [f"## {title}", section.about, table(("key", "value", "where absent", "what it means"), rows)]
+    fields = [
+        (f"`{name}`", "both" if name in LABEL_FIELDS else "predictions", text)
+        for name, text in (FLAT_FIELDS | MAPPED_FIELDS).items()
+    ]
+    parts += ["## `fields`", ABOUT_FIELDS, table(("our name", "of", "what it is"), fields)]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {"report.md": report, "metrics.md": metrics, "configuration.md": configuration}
 
 
 def main(arguments: Sequence[str]) -> int:
