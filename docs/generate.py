@@ -33,7 +33,7 @@ Every name that `/metrics` shows, from the start of the process. `segment=""` is
 are exported is set by [`export`](configuration.md)."""
 ABOUT_CONFIGURATION = """\
 One YAML file. A key that is not listed here is an error, and all problems are reported at once, each with `file:line`
-and key path; `foldwatch check --config F` does nothing else, and `foldwatch init` writes a first configuration from a log.
+and key path. `foldwatch check --config F` does only that; `foldwatch init` writes a first configuration from a log.
 
 - Every value is taken as it is written: the class `no` is `no`, the version `3.10` is `3.10`.
 - Two classes are the same under one rule, in the configuration and in events: integral numbers lose their fraction
