@@ -68,7 +68,7 @@ def read_model(name: str, section: Section, folder: Path) -> ModelSettings | Non
 
 
 def _classes(section: Section) -> tuple[str, ...] | None:
-    """Read the classes: at least two, no two the same under the class text rule."""
+    """Read the classes, each once under the class text rule; fewer than two, and twins, are problems."""
     classes = section.get(keys.CLASSES)
     if classes is None:
         return None
@@ -83,7 +83,7 @@ def _classes(section: Section) -> tuple[str, ...] | None:
             twin = classes[earlier]
             same = "twice" if twin == text else f"the same class as {shown(twin)}: integral numbers lose their fraction"
             item_at(at, i).report(f"{shown(text)} is {same}", "name each class once")
-    return classes or None
+    return tuple(classes[i] for i in sorted(first.values())) or None
 
 
 def _positive(section: Section, classes: tuple[str, ...] | None) -> int:
