@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy.special import digamma
 
+from monitor.counts.layout import BINS, score_bins
 from monitor.statistics.arrays import Floats, floats, ratio
 from monitor.statistics.intervals import logit_normal, newcombe_auc
 
@@ -24,6 +25,17 @@ NEARLY_PERFECT: Final = 0.98
 CONTAMINATION: Final = 0.25
 """Of a positive spread like the negatives, and of a negative spread like the positives: gives perfection a width."""
 
+_TIED: Final = 16
+"""So many predictions beside an empty bin are one tied score: smooth scores do that once in e^16 times."""
+_SURE: Final = 14.0
+"""Evidence, as minus the log of its chance with smooth scores, from which on scores are taken for rounded."""
+_ROUNDED: Final = np.bincount(score_bins(np.arange(101) / 100.0), minlength=BINS)
+"""(512,) how many multiples of .01 lie in each bin: 0, 1 or 2."""
+_WITNESS: Final = np.log(
+    17.0 / np.maximum(np.convolve(np.pad(_ROUNDED > 0, 8, mode="edge"), np.ones(17), "valid"), 1.0)
+)
+"""(512,) evidence of one prediction for rounding to .01: how few of the bins around it hold a multiple of .01."""
+
 
 class Band(NamedTuple):
     """Values with their band; `method` is an object array of the contract's method names."""
@@ -35,16 +47,31 @@ class Band(NamedTuple):
 
 
 def auc(pos: ArrayLike, neg: ArrayLike) -> Floats:
-    """Return the AUC (...), sum_b P_b (N_<b + N_b / 2) / (P N): ties in a bin are halves; NaN without both classes."""
+    """Return the AUC (...): sum_b P_b (N_<b + N_b / 2) / (P N), and what slopes inside of bins add; NaN without both.
+
+    Where both densities are straight lines through the neighbouring bins, a bin has (P_b+1 - P_b-1) N_b / 24 more right
+    pairs, less the same with P and N exchanged: over all bins one sum without a division.
+    """
     p, n = floats(pos), floats(neg)
     below = n.cumsum(axis=-1) - 0.5 * n
-    return ratio((p * below).sum(axis=-1), p.sum(axis=-1) * n.sum(axis=-1))
+    ranked = (p * below).sum(axis=-1) + _sloped(p, n, 0.5 * (p * n).sum(axis=-1))
+    return ratio(ranked, p.sum(axis=-1) * n.sum(axis=-1))
 
 
 def auc_error(pos: ArrayLike, neg: ArrayLike) -> Floats:
-    """Return how far the AUC can be from that of the scores themselves (...): exactly sum_b P_b N_b / (2 P N)."""
+    """Return how far the AUC can be from that of the scores themselves (...): a bound that always holds.
+
+    sum_b P_b N_b / (2 P N), and what the slopes added.
+    """
     p, n = floats(pos), floats(neg)
-    return ratio(0.5 * (p * n).sum(axis=-1), p.sum(axis=-1) * n.sum(axis=-1))
+    tied = 0.5 * (p * n).sum(axis=-1)
+    return ratio(tied + np.abs(_sloped(p, n, tied)), p.sum(axis=-1) * n.sum(axis=-1))
+
+
+def _sloped(p: Floats, n: Floats, tied: Floats) -> Floats:
+    """Return the pairs (...) that slopes put right beyond one half, at most a third of `tied`."""
+    lines: Floats = (p[..., 1:] * n[..., :-1] - p[..., :-1] * n[..., 1:]).sum(axis=-1) / 12.0
+    return np.minimum(np.maximum(lines, -tied / 3.0), tied / 3.0)
 
 
 def auc_variance(pos: ArrayLike, neg: ArrayLike) -> Floats:
@@ -86,19 +113,49 @@ def average_precision(pos: ArrayLike, neg: ArrayLike) -> Floats:
     likely. The i-th positive then has i n / (p+1) of the negatives before it; its precision is (A+i) / (C + D i) with A
     positives and C predictions in the bins above and D = 1 + n / (p+1), and
     sum_i (A+i) / (C + D i) = p/D + (A - C/D)/D (psi(C/D + p + 1) - psi(C/D + 1)).
-    Without negatives in the bin D is 1 and the sum is exact.
+    Without negatives in the bin D is 1 and the sum is exact. To that comes, to first order, what slopes change (see
+    `auc`). Tied scores count as scikit-learn's step p (A+p) / (C+p+n).
     """
-    p, n = floats(floats(pos)[..., ::-1]), floats(floats(neg)[..., ::-1])
-    total = p.sum(axis=-1)
-    occupied = p > 0
-    above = (p.cumsum(axis=-1) - p)[occupied]
-    seen = above + (n.cumsum(axis=-1) - n)[occupied]
-    here = p[occupied]
-    rate = 1.0 + n[occupied] / (here + 1.0)
+    # One empty bin at either end, so that every bin has neighbours; from the highest score down.
+    p, n = np.zeros((2, *np.shape(pos)[:-1], np.shape(pos)[-1] + 2))
+    p[..., 1:-1], n[..., 1:-1] = floats(pos)[..., ::-1], floats(neg)[..., ::-1]
+    all_p, all_seen = p.cumsum(axis=-1), (p + n).cumsum(axis=-1)
+    steps = _steps(p + n)
+    at = np.flatnonzero(p)
+    here, wrong = p.ravel()[at], n.ravel()[at]
+    right, seen = all_p.ravel()[at] - here, all_seen.ravel()[at] - here - wrong
+    rate = 1.0 + wrong / (here + 1.0)
     start = seen / rate
+    smooth = (here + (right - start) * (digamma(start + here + 1.0) - digamma(start + 1.0))) / rate
+    slope = wrong * (p.ravel()[at - 1] - p.ravel()[at + 1]) - here * (n.ravel()[at - 1] - n.ravel()[at + 1])
+    most = here * wrong / 6.0
+    middle = seen + 0.5 * (here + wrong)
+    halfway = (right + 0.5 * here) / middle
+    smooth += np.clip(slope / 24.0, -most, most) * halfway / middle
+    whole = here * (right + here) / (seen + here + wrong)
+    tied = steps.ravel()[at]
     summed = np.zeros_like(p)
-    summed[occupied] = (here + (above - start) * (digamma(start + here + 1.0) - digamma(start + 1.0))) / rate
-    return np.minimum(ratio(summed.sum(axis=-1), total), 1.0)
+    summed.ravel()[at] = np.where(tied == 1, whole, np.where(tied == 0, smooth, 0.5 * (here * halfway + whole)))
+    return np.clip(ratio(summed.sum(axis=-1), all_p[..., -1]), 0.0, 1.0)
+
+
+def _steps(both: Floats) -> NDArray[np.int64]:
+    """Return of how many tied scores each bin consists, 0 where scores differ. `both` (..., 1 + bins + 1).
+
+    Tied are many predictions beside an empty bin; and where the window's scores are rounded to .01, all of them: then no
+    prediction is in a bin without a multiple of .01, which with smooth scores a few predictions near 0 or 1 rule out.
+    """
+    inner = both[..., 1:-1]
+    beside_empty = np.minimum(both[..., :-2], both[..., 2:]) == 0
+    steps = np.zeros(both.shape, np.int64)
+    steps[..., 1:-1] = beside_empty & (inner >= _TIED)
+    if inner.shape[-1] == BINS:
+        between = (inner * (_ROUNDED[::-1] == 0)).sum(axis=-1)
+        rounded = (between == 0) & ((inner * _WITNESS[::-1]).sum(axis=-1) >= _SURE)
+        steps[..., 1:-1] = np.where(
+            rounded[..., None], np.where(beside_empty, 1, np.maximum(_ROUNDED[::-1], 1)), steps[..., 1:-1]
+        )
+    return steps
 
 
 def average_precision_variance(pos: ArrayLike, neg: ArrayLike) -> tuple[Floats, Floats]:
