@@ -21,17 +21,17 @@ Content = str | int | None
 _VOID: Final = frozenset({"input", "meta", "link", "br", "path", "line", "rect", "circle", "polyline"})
 
 
-def tag(name: str, *content: Content, **attributes: str | float | bool | None) -> Markup:
-    """Return an element; `class_` becomes `class`, `aria_label` `aria-label`, True a bare attribute, None no attribute."""
-    opening = name
+def tag(element: str, /, *content: Content, **attributes: str | float | bool | None) -> Markup:
+    """Return an element. `class_` becomes `class`, `aria_label` `aria-label`; True is a bare attribute, None none."""
+    opening = element
     for key, value in attributes.items():
         if value is None or value is False:
             continue
         key_text = key.rstrip("_").replace("_", "-")
         opening += f" {key_text}" if value is True else f' {key_text}="{escape(str(value))}"'
-    if name in _VOID and not content:
-        return Markup(f"<{opening}>" if name in ("input", "meta", "link", "br") else f"<{opening}/>")
-    return Markup(f"<{opening}>{joined(content)}</{name}>")
+    if element in _VOID and not content:
+        return Markup(f"<{opening}>" if element in ("input", "meta", "link", "br") else f"<{opening}/>")
+    return Markup(f"<{opening}>{joined(content)}</{element}>")
 
 
 def joined(content: Iterable[Content], between: str = "") -> Markup:
