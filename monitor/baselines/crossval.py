@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BINARY = 2
+REPEATS = 10
+"""Of `repeated-stratified`, as in scikit-learn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def run(
             about={
                 "made_by": "crossval",
                 "estimator": described,
-                "libraries": fingerprints.libraries(("numpy", "scipy", "scikit-learn", "pandas", "joblib")),
+                "libraries": fingerprints.libraries(("numpy", "scipy", "scikit-learn", "joblib")),
                 "fold_assignment": {"sha256": fingerprints.of_text(assignment), "rows": assignment.count("\n") - 1},
                 **(about if about is not None else {"data": _fingerprint(x, y)}),
             },
