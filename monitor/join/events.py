@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import numpy as np
 
-    import numpy as np
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import NDArray
 
 NO_LABEL = -1
@@ -28,6 +29,10 @@ class Words:
     codes: NDArray[np.int32]
     """(n,)"""
     words: tuple[str, ...]
+
+    def take(self, which: NDArray[np.bool_]) -> Words:
+        """Return the rows that are marked, (n,)."""
+        return Words(self.codes[which], self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,33 @@ class Predictions:
     segments: Mapping[str, Words]
     """Configured segment name -> its value in each event."""
 
+    @classmethod
+    def none(cls, segments: Iterable[str], scores: int) -> Predictions:
+        """Return no predictions, of a model with these segments and so many score columns."""
+        nothing = Words(np.zeros(0, np.int32), ())
+        moments = np.zeros(0, np.int64)
+        return cls(
+            np.zeros(0, np.object_),
+            moments,
+            moments,
+            nothing,
+            np.zeros(0, np.int32),
+            np.zeros((0, scores)),
+            dict.fromkeys(segments, nothing),
+        )
+
+    def take(self, which: NDArray[np.bool_]) -> Predictions:
+        """Return the predictions that are marked, (n,)."""
+        return Predictions(
+            self.ids[which],
+            self.order[which],
+            self.predicted_at[which],
+            self.version.take(which),
+            self.y_pred[which],
+            self.scores[which],
+            {name: words.take(which) for name, words in self.segments.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -56,3 +88,12 @@ class Labels:
     labelled_at: NDArray[np.int64]
     y_true: NDArray[np.int32]
     """Index into the model's classes, or RETRACTED."""
+
+    @classmethod
+    def none(cls) -> Labels:
+        """Return no labels."""
+        return cls(np.zeros(0, np.object_), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+    def take(self, which: NDArray[np.bool_]) -> Labels:
+        """Return the labels that are marked, (n,)."""
+        return Labels(self.ids[which], self.order[which], self.labelled_at[which], self.y_true[which])

@@ -62,7 +62,8 @@ def _coded(
 ) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     """Return (known texts and new ones, code of each event).
 
-    At most `most` texts besides NONE and OTHER are known in the end, beyond which OTHER stands for all; None: any number.
+    At most `most` texts besides NONE and OTHER are known in the end, beyond which OTHER stands for all; None: any
+    number.
     """
     codes = {text: code for code, text in enumerate(known)}
     texts = (*column.words, NONE)  # code -1 is the last one

@@ -1,0 +1,256 @@
+"""The ONE loop: source -> join -> counts -> state. The daemon, the demo and the backtest all take these steps."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from monitor.counts.groups import numbered
+from monitor.counts.slices import AgingSlices, Series, compaction
+from monitor.counts.tally import columns_labelled, columns_predicted, grouped
+from monitor.join.events import Labels, Predictions
+from monitor.join.join import join
+from monitor.join.rows import CodedLabels, CodedPredictions
+from monitor.join.rules import Outcomes, Rules
+from monitor.join.vocabulary import coded
+from monitor.sources.source import ModelEvents
+from monitor.state.state import Commit, ModelCommit
+from monitor.statistics.report import Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from monitor.config import ModelSettings, Settings
+    from monitor.counts import Counts
+    from monitor.counts.slices import Deltas, Slices
+    from monitor.join.join import Joined
+    from monitor.join.vocabulary import Vocabulary
+    from monitor.sources.source import Rejected, Source
+    from monitor.state.state import ModelState, State
+
+TOO_OLD: Final = "too old"
+"""Why an event is skipped that is timed before everything that is kept."""
+HALT_EVENTS: Final = 10_000
+"""So many events decide whether to stop reading,"""
+HALT_LEAST: Final = 1_000
+"""and fewer than this never do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did."""
+
+    read: int = 0
+    """Events read, whatever became of them; 0: there was nothing new."""
+    rejected: Sequence[Rejected] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> events."""
+    slices: Deltas = field(default_factory=dict)
+    """What was added to the slices: for `Windows.apply`."""
+
+
+class Stream:
+    """Takes events from a source into a state, one batch a step. The state is the truth: it says where to go on."""
+
+    def __init__(
+        self, settings: Settings, source: Source, state: State, slices: Slices, *, skip_old: bool = False
+    ) -> None:
+        """Wire the parts. `skip_old` (the daemon) skips events timed before everything that is kept."""
+        self.state: Final = state
+        self._source = source
+        self._settings = settings
+        self._slices = slices
+        self._skip_old = skip_old
+        self._sought = False
+        self._rules = {
+            name: Rules.of(model.classes, model.correction_window.millis, model.label_first_wait.millis)
+            for name, model in settings.models.items()
+        }
+
+    @property
+    def slices(self) -> Slices:
+        """How time is cut now."""
+        return self._slices
+
+    def step(self) -> Step:
+        """Poll, join, count and commit once.
+
+        Raises SourceUnavailable where the source does: nothing has happened then, and the next step tries again.
+        """
+        if not self._sought:
+            self._source.seek(self.state.offsets())
+            self._sought = True
+        batch = self._source.poll()
+        skipped = Counter(batch.skipped)
+        models: dict[str, ModelCommit] = {}
+        slices: dict[Series, Mapping[int, Counts]] = {}
+        for name in self._settings.models:
+            events = batch.models.get(name, ModelEvents())
+            known = self.state.model(name)
+            if self._skip_old and known.forgotten is not None:
+                events, old = without_old(events, known.forgotten, self._rules[name])
+                if old:
+                    skipped[TOO_OLD] += old
+            models[name], added = self._model(name, known, events, batch.passed)
+            slices.update(added)
+        dead_letters = Counter(letter.reason for letter in batch.rejected)
+        self.state.commit(Commit(models, slices, batch.offsets, dead_letters, skipped))
+        self._source.commit(batch.offsets)
+        return Step(batch.read, batch.rejected, dict(skipped), slices)
+
+    def age(self, now: int) -> None:
+        """Let minutes that are too old at `now` become hours, where slices age. Move the windows to `now` first."""
+        old = self._slices
+        if not isinstance(old, AgingSlices):
+            return
+        new = AgingSlices.at(now)
+        if new.boundary <= old.boundary:
+            return
+        changes = {
+            series: compaction(self.state.slices(series, old.boundary, new.boundary)) for series in self.state.series()
+        }
+        self.state.commit(Commit(slices=changes))
+        self._slices = new
+
+    def totals(self) -> Totals:
+        """Return what became of every event read. It visits every row."""
+        return total(self.state.totals().values(), self.state.dead_letters(), self.state.skipped())
+
+    def _model(
+        self, name: str, known: ModelState, events: ModelEvents, passed: int | None
+    ) -> tuple[ModelCommit, Deltas]:
+        """Join and count what a batch holds of one model."""
+        predictions, labels = events.predictions, events.labels
+        last_prediction = _latest(known.last_prediction, None if predictions is None else predictions.predicted_at)
+        last_label = _latest(known.last_label, None if labels is None else labels.labelled_at)
+        if passed is None and last_prediction is not None and last_label is not None:
+            passed = min(last_prediction, last_label)
+        if passed is None or (known.passed is not None and known.passed > passed):
+            passed = known.passed
+        unchanged = ModelCommit(known.vocabulary, Outcomes(), last_prediction, last_label, passed)
+        if predictions is None and labels is None:
+            return unchanged, {}
+        settings = self._settings.models[name]
+        predictions = predictions or Predictions.none(settings.segments, settings.layout.score_columns)
+        labels = labels or Labels.none()
+        version, segments, vocabulary = coded(predictions, known.vocabulary)
+        fetched = self.state.fetch(name, predictions.ids, labels.ids)
+        joined = join(
+            fetched.rows,
+            CodedPredictions(
+                fetched.of_predictions,
+                predictions.order,
+                version,
+                predictions.predicted_at,
+                predictions.y_pred,
+                segments,
+                predictions.scores,
+            ),
+            CodedLabels(fetched.of_labels, labels.order, labels.labelled_at, labels.y_true),
+            self._rules[name],
+        )
+        added = counted(settings, vocabulary, joined, self._slices)
+        return (
+            replace(
+                unchanged,
+                vocabulary=vocabulary,
+                outcomes=joined.outcomes,
+                rows=joined.rows,
+                places=fetched.places,
+            ),
+            added,
+        )
+
+
+class Halt:
+    """Whether so many of the last events were rejected that reading on would only hide it. For the daemon."""
+
+    def __init__(self, halt_share: float) -> None:
+        """Halt when more than this share of the last HALT_EVENTS, at least HALT_LEAST, were rejected."""
+        self._share = halt_share
+        self._steps: deque[tuple[int, int]] = deque()
+
+    def observe(self, step: Step) -> bool:
+        """Take a step; return whether to stop reading. Within one batch rejected events count as evenly spread."""
+        if step.read:
+            self._steps.append((step.read, len(step.rejected)))
+        read = sum(n for n, _ in self._steps)
+        while self._steps and read - self._steps[0][0] >= HALT_EVENTS:
+            read -= self._steps.popleft()[0]
+        rejected: float = sum(bad for _, bad in self._steps)
+        if read > HALT_EVENTS:
+            oldest, bad = self._steps[0]
+            rejected -= bad * (read - HALT_EVENTS) / oldest
+            read = HALT_EVENTS
+        return read >= HALT_LEAST and rejected > self._share * read
+
+
+def counted(settings: ModelSettings, vocabulary: Vocabulary, joined: Joined, slices: Slices) -> Deltas:
+    """Return what a join adds to each slice of each series: everything, and each value of each segment."""
+    p, q, layout = joined.predicted, joined.labelled, settings.layout
+    if not len(p) and not len(q):
+        return {}
+    columns = (
+        columns_predicted(layout, p.y_pred, p.sign),
+        columns_labelled(layout, q.y_true, q.y_pred, q.scores, q.sign),
+    )
+    versions = len(vocabulary.versions)
+    piece, starts = numbered(slices.starts(np.concatenate((p.predicted_at, q.predicted_at))))
+    group, cells = numbered(piece * versions + np.concatenate((p.version, q.version)))
+    owners = [(vocabulary.versions[cell % versions], int(starts[cell // versions])) for cell in cells.tolist()]
+    deltas: dict[Series, dict[int, Counts]] = {}
+
+    def add(group: NDArray[np.int64], keys: Sequence[tuple[str, int, str | None]]) -> None:
+        blocks = ((columns[0], group[: len(p)]), (columns[1], group[len(p) :]))
+        for (version, start, segment), counts in zip(keys, grouped(layout, blocks, len(keys)), strict=True):
+            if counts:
+                deltas.setdefault(Series(settings.name, version, segment), {})[start] = counts
+
+    add(group, [(*owner, None) for owner in owners])
+    for at, (name, values) in enumerate(vocabulary.segments):
+        value = np.concatenate((p.segments[:, at], q.segments[:, at]))
+        finer, cells = numbered(group * len(values) + value)
+        add(
+            finer,
+            [(*owners[cell // len(values)], f"{name}={values[cell % len(values)]}") for cell in cells.tolist()],
+        )
+    return deltas
+
+
+def without_old(events: ModelEvents, forgotten: int, rules: Rules) -> tuple[ModelEvents, int]:
+    """Return the events to which something that is kept may belong, and how many are older.
+
+    A prediction is too old when its own row would be forgotten already, a label when the row of every prediction
+    would be that it may belong to.
+    """
+    predictions, labels = events.predictions, events.labels
+    old = 0
+    if predictions is not None:
+        kept = predictions.predicted_at >= forgotten - rules.correction_window - rules.label_first_wait
+        old += int(np.count_nonzero(~kept))
+        predictions = predictions.take(kept)
+    if labels is not None:
+        kept = labels.labelled_at >= forgotten - rules.correction_window - 2 * rules.label_first_wait
+        old += int(np.count_nonzero(~kept))
+        labels = labels.take(kept)
+    return ModelEvents(predictions, labels), old
+
+
+def total(models: Iterable[Totals], dead_letters: Mapping[str, int], skipped: Mapping[str, int]) -> Totals:
+    """Add the totals of models."""
+    names = [column.name for column in fields(Totals) if column.name not in {"dead_letters", "skipped"}]
+    parts = list(models)
+    sums = {name: sum(getattr(part, name) for part in parts) for name in names}
+    return Totals(**sums, dead_letters=dead_letters, skipped=skipped)
+
+
+def _latest(known: int | None, moments: NDArray[np.int64] | None) -> int | None:
+    """Return the greatest moment so far."""
+    if moments is None or not len(moments):
+        return known
+    return max(int(moments.max()), known if known is not None else int(moments[0]))
