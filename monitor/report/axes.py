@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from monitor.report.history import Point
 
 WIDTH: Final = 360
-HEIGHT: Final = 150
-LEFT, RIGHT, TOP, BOTTOM = 38, WIDTH - 8, 8, HEIGHT - 22
+HEIGHT: Final = 156
+LEFT, RIGHT, TOP, BOTTOM = 38, WIDTH - 8, 8, HEIGHT - 32
 """Where the axes lie, in the units of the view box."""
-_MOST_TICKS: Final = 4
+RIBBON: Final = HEIGHT - 24
+"""Middle of the ribbon of verdicts between plot and times."""
+_MOST_TICKS: Final = 6
 _STEPS: Final = (
     *(SECOND * n for n in (1, 5, 15, 30)),
     *(MINUTE * n for n in (1, 5, 15, 30)),
@@ -56,10 +58,10 @@ class Axes:
             parts.append(tag("text", text, x=LEFT - 5, y=round(at + 3.5, 1), class_="tick end"))
         for moment, text in time_ticks(self.begin, self.end):
             at = self.x(moment)
-            parts.append(tag("line", x1=at, y1=BOTTOM, x2=at, y2=BOTTOM + 4, class_="grid"))
+            parts.append(tag("line", x1=at, y1=HEIGHT - 19, x2=at, y2=HEIGHT - 16, class_="grid"))
             # A label at the rim would be cut, so it leans inwards.
             side = " end" if at > RIGHT - 24 else "" if at < LEFT + 12 else " middle"
-            parts.append(tag("text", text, x=at, y=HEIGHT - 6, class_=f"tick{side}"))
+            parts.append(tag("text", text, x=at, y=HEIGHT - 5, class_=f"tick{side}"))
         return parts
 
 
@@ -72,7 +74,7 @@ def axes(points: Sequence[Point]) -> Axes:
 
 
 def time_ticks(begin: int, end: int) -> list[tuple[int, str]]:
-    """Return the round moments within [begin, end], at most five, each with the shortest text that tells it in UTC."""
+    """Return the round moments within [begin, end], at most seven, each with the shortest text that tells it in UTC."""
     step = next((s for s in _STEPS if (end - begin) / s <= _MOST_TICKS), _STEPS[-1])
     form = "%Y-%m-%d" if step >= 180 * DAY else "%b %d" if step >= DAY else "%H:%M" if step >= MINUTE else "%H:%M:%S"
     texts = []
@@ -93,7 +95,7 @@ def _value_range(points: Iterable[Point]) -> tuple[float, float]:
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)
-    step = _round_step(max(high - low, 0.02) / 3)
+    step = _round_step(max(high - low, 0.02) / 5)
     bottom, top = floor(low / step) * step, ceil(high / step) * step
     if low >= 0.0:
         bottom = max(bottom, 0.0)

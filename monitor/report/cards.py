@@ -142,7 +142,7 @@ def _reason(result: MetricResult) -> str:
     said = words.verdict_in_words(result)
     if result.verdict in (None, Verdict.OK) or result.difference is None:
         return "" if said == "no verdict" else said
-    between = words.band(result.difference_lower, result.difference_upper)
+    between = words.signed_band(result.difference_lower, result.difference_upper)
     return f"{said} (difference {words.signed(result.difference)}, {between})" if between else said
 
 

@@ -27,7 +27,7 @@ def confusion(window: WindowResult) -> Markup:
         return _most_frequent(window)
     counts = window.counts.plane("confusion")
     rows = counts.sum(axis=1)
-    head = tag("tr", tag("td", tag("span", "true ↓ predicted →")), *(_class(name, "col") for name in window.classes))
+    head = tag("tr", tag("td", None), *(_class(name, "col") for name in window.classes))
     body = [
         tag(
             "tr", _class(name, "row"), *(_cell(window, int(counts[i, j]), int(rows[i]), i, j) for j in range(len(rows)))
@@ -77,7 +77,8 @@ def _most_frequent(window: WindowResult) -> Markup:
         for i in order
     ]
     errors = int(n[wrong].sum())
-    head = tag("tr", *(tag("th", text, scope="col") for text in ("True", "Predicted", "Count", "Of the class")))
+    names = (("True", None), ("Predicted", None), ("Count", "number"), ("Of the class", "number"))
+    head = tag("tr", *(tag("th", text, scope="col", class_=class_) for text, class_ in names))
     return joined(
         (
             tag("p", f"{words.count(errors)} of {words.count(window.labels)} labelled predictions are wrong."),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from monitor.clock import MINUTE, SECOND, format_time
 from monitor.report import words
-from monitor.report.badges import badge, tally, worst
+from monitor.report.badges import tally, worst
 from monitor.report.markup import Markup, tag
 from monitor.report.panels import panel
 from monitor.report.plots import LEGEND
@@ -161,14 +161,13 @@ def _nothing_yet(snapshot: Snapshot) -> Markup:
 def _version(version: Version) -> Markup:
     """Return the section of one version: verdict, folds, objectives, and a panel a window length to choose from."""
     anchor = _anchor(version)
-    top = worst(version.verdicts())
     lengths = version.lengths()
     maturities = [m for m in Maturity if any(version.window(text, m) for text in lengths)]
     panels = [tag("div", panel(version, text, f"{anchor}-{i}"), class_=f"for-{i}") for i, text in enumerate(lengths)]
     first = version.first_length()
     return tag(
         "section",
-        tag("header", tag("h2", _name(version), id=anchor), badge(top.verdict if top else None), class_="version-head"),
+        tag("header", tag("h2", _name(version), id=anchor), tally(version.verdicts()), class_="version-head"),
         _folds(version),
         promises(version),
         tag(

@@ -24,18 +24,16 @@ _MOST_ROWS: Final = 200
 
 def panel(version: Version, text: str, anchor: str) -> Markup:
     """Return everything about one window length of a version."""
-    shown = version.headline(text)
-    if shown is None:
+    shown = [window for maturity in Maturity if (window := version.window(text, maturity)) is not None]
+    headline = version.headline(text)
+    if headline is None:
         return Markup("")
-    carded, listed = _chosen(version, shown)
+    carded, listed = _chosen(version, headline)
     cards = [card(version, text, class_, f"{anchor}-{i}") for i, class_ in enumerate((None, *carded))]
     anchors = {class_: f"#{anchor}-{i}" for i, class_ in enumerate((None, *carded))}
-    parts = [
-        _of_maturity(version, window, anchors)
-        for maturity in Maturity
-        if (window := version.window(text, maturity)) is not None
-    ]
-    return joined((*parts, tag("div", *cards, class_="cards"), _rest(version, text, listed, anchor)))
+    parts = [_of_maturity(version, window, anchors) for window in shown]
+    rest = _rest(version, text, listed, anchor)
+    return joined((*parts, tag("div", *cards, class_="cards"), rest, *(_segments(version, window) for window in shown)))
 
 
 def _chosen(version: Version, window: WindowResult) -> tuple[Sequence[str], Sequence[str]]:
@@ -61,10 +59,14 @@ def _of_maturity(version: Version, window: WindowResult, anchors: dict[str | Non
         tag(
             "div",
             tag("section", tag("h4", "Verdicts"), _grid(window, anchors), class_="box"),
-            tag("section", tag("h4", "Confusion matrix"), confusion(window), class_="box"),
+            tag(
+                "section",
+                tag("h4", "Confusion matrix", tag("small", "rows: true class, columns: predicted")),
+                confusion(window),
+                class_="box",
+            ),
             class_="two",
         ),
-        _segments(version, window),
         class_=version.only_if(window.window, window.maturity),
     )
 
@@ -87,8 +89,8 @@ def _labels(version: Version, window: WindowResult) -> Markup:
         ),
         tag(
             "p",
-            tag("meter", None, value=window.labels, max=max(window.predictions, 1), min=0, aria_label=labelled),
-            tag("span", f" {labelled} ({words.share(window.labels, window.predictions)})"),
+            tag("i", None, class_="bar", style=f"--share:{window.labels / max(window.predictions, 1):.3f}"),
+            tag("span", f"{labelled} ({words.share(window.labels, window.predictions)})"),
         ),
         tag("p", meaning if window.labels else f"No labels yet. {meaning}", class_="meaning"),
         class_=f"labels {window.maturity.value}",
@@ -208,7 +210,7 @@ def _segments(version: Version, window: WindowResult) -> Markup | None:
             class_="plain stack",
         ),
         id=anchor,
-        class_="rest",
+        class_=f"rest {version.only_if(window.window, window.maturity)}",
     )
 
 

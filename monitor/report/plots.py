@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from monitor.report import words
-from monitor.report.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axes, axes
+from monitor.report.axes import HEIGHT, LEFT, RIBBON, RIGHT, TOP, WIDTH, Axes, axes
 from monitor.report.markup import Markup, joined, tag
 from monitor.statistics.report import Verdict
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 _HOVERS: Final = 60
 """Most places of a plot that tell their values under the pointer."""
+_THICKNESS: Final = {Verdict.OK: 2, Verdict.UNKNOWN: 4, Verdict.WORSE: 6}
 LEGEND: Final = joined(
     (
         tag("span", tag("i", class_="key band"), "production with its band"),
         tag("span", tag("i", class_="key provisional"), "provisional"),
         tag("span", tag("i", class_="key corridor"), "what the folds promise, with its corridor"),
+        tag("span", tag("i", class_="key verdicts"), "foot: OK thin, UNKNOWN hollow, WORSE thick"),
     )
 )
 """What the areas mean."""
@@ -43,8 +45,8 @@ def over_time(mature: Track, provisional: Track, label: str) -> Markup:
     newest = mature[-1].end if mature else None
     fresh = tuple(point for point in provisional if newest is None or point.end > newest)
     points = (*mature, *fresh)
-    if not points:
-        return tag("p", "No window yet", class_="none")
+    if all(point.value is None for point in points):
+        return tag("p", "Nothing to draw yet: no window has a value.", class_="none")
     # The lighter line begins where the full one ends.
     tail = (*mature[-1:], *fresh) if fresh else ()
     on = axes(points)
@@ -57,6 +59,7 @@ def over_time(mature: Track, provisional: Track, label: str) -> Markup:
         *_areas(tail, on, lambda p: (p.lower, p.upper), "band provisional"),
         *_lines(mature, on, lambda p: p.value, "value"),
         *_lines(tail, on, lambda p: p.value, "value provisional"),
+        *_ribbon(points, on),
         *_marks(points, on),
         *_hovers(points, on, newest),
         class_="plot",
@@ -133,13 +136,32 @@ def _through(places: Iterable[tuple[float, float]]) -> str:
     return "L".join(f"{x:g} {y:g}" for x, y in places)
 
 
+def _ribbon(points: Sequence[Point], on: Axes) -> list[Markup]:
+    """Return the verdicts along the foot of the plot: thin for OK, hollow for UNKNOWN, thick for WORSE."""
+    parts = []
+    rims = [round((on.x(a.end) + on.x(b.end)) / 2, 1) for a, b in pairwise(points)]
+    edges = [on.x(points[0].end) - 2, *rims, on.x(points[-1].end) + 2]
+    begin = 0
+    for i in range(1, len(points) + 1):
+        verdict = points[begin].verdict
+        if i < len(points) and points[i].verdict is verdict:
+            continue
+        if verdict:
+            left, width = round(edges[begin], 1), round(edges[i] - edges[begin], 1)
+            height = _THICKNESS[verdict]
+            y = RIBBON - height / 2
+            parts.append(tag("rect", x=left, y=y, width=width, height=height, class_=f"ribbon {verdict.value.lower()}"))
+        begin = i
+    return parts
+
+
 def _marks(points: Sequence[Point], on: Axes) -> list[Markup]:
-    """Return a mark at every change of the verdict and at the last point: shape and colour say which verdict begins."""
+    """Return a mark wherever WORSE begins and at the last point, of the shape and colour of the verdict."""
     parts = []
     before: Verdict | None = None
     for i, point in enumerate(points):
-        changed = point.verdict is not before or i == len(points) - 1
-        if changed and point.verdict and point.value is not None:
+        begins = point.verdict is Verdict.WORSE and before is not Verdict.WORSE
+        if (begins or i == len(points) - 1) and point.verdict and point.value is not None:
             parts.append(_mark(on.x(point.end), on.y(point.value), point.verdict))
         before = point.verdict
     return parts
@@ -169,7 +191,7 @@ def _hovers(points: Sequence[Point], on: Axes, newest_mature: int | None) -> lis
             x=round(left, 1),
             y=TOP,
             width=round(max(right - left, 1.0), 1),
-            height=BOTTOM - TOP,
+            height=HEIGHT - TOP,
             class_="hover",
         )
         parts.append(column)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.report import words
 from monitor.report.badges import badge
-from monitor.report.markup import Markup, joined, tag
+from monitor.report.markup import Markup, tag
 from monitor.statistics.report import Maturity
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def promises(version: Version) -> Markup | None:
         return None
     rows = [_row(version, *one) for one in version.judged()]
     seen = {objective.name for objective, _, _ in version.judged()}
-    rows += [_unseen(objective) for objective in version.model.objectives if objective.name not in seen]
+    rows += [
+        _unseen(objective, version.model.margin) for objective in version.model.objectives if objective.name not in seen
+    ]
     head = ("Objective", "Production", "Promised", "Difference", "Labels", "Verdict")
     return tag(
         "table",
@@ -48,7 +50,7 @@ def _row(version: Version, objective: Objective, window: WindowResult, result: M
         _number(
             "Difference",
             words.signed(result.difference),
-            words.band(result.difference_lower, result.difference_upper),
+            words.signed_band(result.difference_lower, result.difference_upper),
         ),
         _number("Labels", labels, f"of about {words.count(needed)}" if needed and needed > result.n else ""),
         tag(
@@ -68,7 +70,7 @@ def _terms(objective: Objective, margin: float) -> str:
         objective.segment,
         objective.window,
         f"margin {objective.margin if objective.margin is not None else margin:g}",
-        f"target {objective.target * 100:g} %" if objective.target is not None else None,
+        f"target {objective.target * 100:g}\N{NO-BREAK SPACE}%" if objective.target is not None else None,
     ]
     return ", ".join(filter(None, terms))
 
@@ -90,6 +92,8 @@ def _course(version: Version, objective: Objective) -> Markup | None:
 
 
 def _told(course: Course) -> str:
+    if not course.windows:
+        return "no mature window yet"
     if course.first_worse_at is None:
         return f"never WORSE in {words.count(course.windows)} mature windows"
     first = (
@@ -98,8 +102,8 @@ def _told(course: Course) -> str:
     return f"{first}; {words.count(course.worse)} of {words.count(course.windows)} mature windows"
 
 
-def _unseen(objective: Objective) -> Markup:
+def _unseen(objective: Objective, margin: float) -> Markup:
     """Return the row of an objective of which there is no window."""
     why = f"no window of {objective.window}" + (f" for {objective.segment}" if objective.segment else "") + " yet"
-    name = tag("th", objective.name, tag("small", words.title(objective.metric, objective.class_)), scope="row")
-    return joined((tag("tr", name, tag("td", badge(None), tag("small", why), colspan=5, data_label="Verdict")),))
+    name = tag("th", objective.name, tag("small", _terms(objective, margin)), scope="row")
+    return tag("tr", name, tag("td", badge(None), tag("small", why), colspan=5, data_label="Verdict"))

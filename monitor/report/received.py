@@ -39,11 +39,17 @@ def received(totals: Totals) -> Markup:
         tag("h2", "Events", id="events"),
         tag(
             "div",
-            _sum("Predictions", totals.predictions, _PREDICTIONS, totals),
+            tag(
+                "div",
+                _sum("Predictions", totals.predictions, _PREDICTIONS, totals),
+                _sum("Besides", None, _BESIDES, totals),
+            ),
             _sum("Labels", totals.labels, _LABELS, totals),
-            _sum("Besides", None, _BESIDES, totals),
-            _reasons("Dead letters", totals.dead_letters, "rejected as invalid, kept with their reason", "bad"),
-            _reasons("Skipped", totals.skipped, "not ours to count", ""),
+            tag(
+                "div",
+                _reasons("Dead letters", totals.dead_letters, "rejected as invalid, kept with their reason", "bad"),
+                _reasons("Skipped", totals.skipped, "not ours to count", ""),
+            ),
             class_="sums",
         ),
         class_="events",
@@ -109,5 +115,5 @@ def _reasons(name: str, reasons: Mapping[str, int], meaning: str, class_: str) -
         if n
     ]
     heading = tag("h3", name, tag("b", words.count(total), class_=class_ if total else None))
-    return tag("div", heading, tag("table", tag("tbody", *rows)) if rows else tag("p", "none", class_="none"),
-               tag("p", meaning, class_="note"), class_="box")  # fmt: skip
+    table = tag("table", tag("tbody", *rows)) if rows else tag("p", "none", class_="none")
+    return tag("div", heading, table, tag("p", meaning, class_="note"), class_="box")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from monitor.statistics.report import MetricResult
 
 DASH: Final = "\N{EN DASH}"
+_PERCENT: Final = "\N{NO-BREAK SPACE}%"
 _NAMES: Final = {
     "f1": "F1",
     "roc_auc": "ROC AUC",
@@ -55,9 +56,9 @@ def count(n: int | None) -> str:
 def share(part: int, whole: int) -> str:
     """Return a percentage, which is 0 or 100 only where it is exactly that."""
     if not whole or not part:
-        return "0 %"
+        return f"0{_PERCENT}"
     percent = 100 * part / whole
-    return f"{min(max(percent, 1), 99):.0f} %" if part < whole else "100 %"
+    return f"{min(max(percent, 1), 99):.0f}{_PERCENT}" if part < whole else f"100{_PERCENT}"
 
 
 def moment(at: int | None) -> str:
@@ -87,20 +88,28 @@ def band(lower: float | None, upper: float | None) -> str:
     return "" if lower is None or upper is None else f"{lower:.3f} to {upper:.3f}"
 
 
+def signed_band(lower: float | None, upper: float | None) -> str:
+    """Return the band of a difference with its signs, or nothing."""
+    return "" if lower is None or upper is None else f"{signed(lower)} to {signed(upper)}"
+
+
 def verdict_name(result: MetricResult) -> str:
     """Return OK, WORSE, UNKNOWN, or a dash where nothing is judged."""
     return result.verdict.value if result.verdict else DASH
 
 
-def verdict_in_words(result: MetricResult) -> str:
-    """Say why the verdict is what it is: one sentence for a person, without a full stop."""
+def verdict_in_words(result: MetricResult, *, brief: bool = False) -> str:
+    """Say why the verdict is what it is: one sentence without a full stop; `brief` leaves the margin out."""
     if result.undefined is not None:
-        return f"undefined: {result.undefined}"
+        return f"undefined ({result.undefined})"
     if result.verdict is None:
         return result.reason or "no verdict"
     if result.verdict is Verdict.UNKNOWN:
         return _unknown_in_words(result)
-    promise = _against_promise(result)
+    margin = f", margin {result.margin:g}" if result.margin is not None and not brief else ""
+    if result.verdict is Verdict.WORSE:
+        return f"{result.reason or 'worse than promised'}{margin}"
+    promise = f"{_against_promise(result)}{margin}"
     return f"{promise}; {result.reason}" if result.reason else promise
 
 
@@ -112,14 +121,9 @@ def _unknown_in_words(result: MetricResult) -> str:
 
 
 def _against_promise(result: MetricResult) -> str:
-    """Return how far from the promise production is at least (WORSE) or at most (OK), and which margin was allowed."""
+    """Return by how much production, if it is OK, may be worse than promised at the most."""
     lower, upper = result.difference_lower, result.difference_upper
-    if lower is None or upper is None or result.margin is None:
-        return "decided"
-    side = "above" if result.metric in LOSSES else "below"
-    least, most = (lower, upper) if result.metric in LOSSES else (-upper, -lower)
-    if result.verdict is Verdict.WORSE:
-        return f"at least {least:.3f} {side} the promise, margin {result.margin:g}"
-    if most <= 0:
-        return f"not {side} the promise, margin {result.margin:g}"
-    return f"at most {most:.3f} {side} the promise, margin {result.margin:g}"
+    if lower is None or upper is None:
+        return "as promised"
+    side, most = ("above", upper) if result.metric in LOSSES else ("below", -lower)
+    return f"at most {most:.3f} {side} the promise" if most > 0 else f"not {side} the promise"
