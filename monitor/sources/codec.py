@@ -1,0 +1,234 @@
+"""The codec: bytes or raw columns in; valid events, dead letters and skipped counts out. Faults are values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from monitor.sources import reasons
+from monitor.sources.checks import EARLIEST, ModelRules, Moments, check
+from monitor.sources.columns import texts, without_nan
+from monitor.sources.events import labels_of, predictions_of
+from monitor.sources.fields import FieldPaths, Kind, field_paths
+from monitor.sources.json_lines import JsonLines
+from monitor.sources.reasons import REASONS
+from monitor.sources.source import Batch, ModelEvents, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from monitor.config import Settings
+    from monitor.join.events import Labels, Predictions
+    from monitor.sources.columns import Table
+
+__all__ = ["REASONS", "Codec", "Decoded", "Frames", "Kind", "Rows", "batch_of"]
+
+_NO_FLOAT = "NaN, Infinity or a number that no float holds"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Valid events of one model, with the columns of `checks.check`; `row` counts the events of what was decoded."""
+
+    predictions: pl.DataFrame | None
+    labels: pl.DataFrame | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where the rows of a table come from; asked only for those that are rejected."""
+
+    place: Callable[[int], str]
+    original: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What became of the events of one buffer or table."""
+
+    valid: Mapping[str, Frames] = field(default_factory=dict)
+    rejected: Sequence[Rejected] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """One event that is not valid."""
+
+    row: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of the rows of a table."""
+
+    valid: Mapping[str, Frames]
+    wrong: Sequence[_Wrong]
+    skipped: NDArray[np.int64]
+    """Rows of models that we do not know."""
+
+
+class Codec:
+    """Knows fields, models and classes of one configuration; holds no state."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Build the types and lookups that `settings` ask for."""
+        source = settings.source
+        self._models = {name: ModelRules(model, source.default_version) for name, model in settings.models.items()}
+        self._default_model = source.default_model
+        self._skew = source.max_clock_skew
+        self.paths: Mapping[Kind, FieldPaths] = {
+            kind: field_paths(
+                kind, source.labels if kind is Kind.LABELS else source.predictions, settings.models.values()
+            )
+            for kind in Kind
+        }
+        """Where the fields of each kind of event are looked for."""
+        self._json = {kind: JsonLines(paths.all()) for kind, paths in self.paths.items()}
+
+    def decode(self, kind: Kind, buffer: bytes, *, now: int, place: Callable[[int], str]) -> Decoded:
+        """Return what the JSON Lines of `buffer` hold; the last line may lack its line feed.
+
+        `now` is the present in epoch milliseconds; `place` names the line with so many line feeds before it.
+        """
+        parsed = self._json[kind].parse(buffer)
+        lines = parsed.lines
+        outcome = self._outcome(kind, parsed.table, now)
+        valid = outcome.valid
+        if len(parsed.rows) < len(lines):
+            valid = {name: _renumbered(frames, parsed.rows) for name, frames in valid.items()}
+        found = [_Wrong(each.row, each.reason, each.detail) for each in parsed.faults]
+        found += [_Wrong(int(parsed.rows[each.row]), each.reason, each.detail) for each in outcome.wrong]
+        skipped = len(outcome.skipped)
+        if parsed.suspects.size:
+            suspicion = self._outcome(kind, parsed.suspects, now)
+            skipped += len(suspicion.skipped)
+            found += _suspected(suspicion, parsed.suspect_rows)
+        found.sort(key=lambda each: each.row)
+        rejected = [
+            Rejected(each.reason, each.detail, place(lines.number(each.row)), lines[each.row]) for each in found
+        ]
+        return Decoded(valid, rejected, _skipped(skipped), len(lines))
+
+    def decode_one(self, kind: Kind, event: bytes | None, *, now: int, place: str = "") -> Decoded:
+        """Return what one event is, by the same rules; None is a tombstone."""
+        if event is None:
+            return Decoded(skipped={reasons.TOMBSTONE: 1}, read=1)
+        return self.decode(kind, event, now=now, place=lambda _line: place)
+
+    def check(self, kind: Kind, table: Table, *, now: int, rows: Rows) -> Decoded:
+        """Return what the raw columns of `table` hold."""
+        outcome = self._outcome(kind, table, now)
+        rejected = [
+            Rejected(each.reason, each.detail, rows.place(each.row), rows.original(each.row)) for each in outcome.wrong
+        ]
+        return Decoded(outcome.valid, rejected, _skipped(len(outcome.skipped)), table.size)
+
+    def segments(self, model: str) -> Sequence[str]:
+        """Return the segment names of a model in the order of its frames' columns."""
+        return tuple(self._models[model].model.segments)
+
+    def _outcome(self, kind: Kind, table: Table, now: int) -> _Outcome:
+        plausible = Moments(EARLIEST, now + self._skew)
+        valid: dict[str, Frames] = {}
+        wrong: list[_Wrong] = []
+        skipped: list[NDArray[np.int64]] = []
+        for name, rows in self._by_model(kind, table):
+            if name is None:
+                wrong += [_Wrong(int(row), reasons.MISSING_FIELD, "no model") for row in rows]
+            elif name not in self._models:
+                skipped.append(rows)
+            else:
+                everything = len(rows) == table.size
+                part = table if everything else table.take(rows)
+                checked = check(kind, part, self.paths[kind], self._models[name], plausible)
+                frames = Frames(checked.predictions, checked.labels)
+                valid[name] = frames if everything else _renumbered(frames, rows)
+                wrong += [
+                    _Wrong(int(rows[row]), fault.reason, fault.words(row)) for row, fault in checked.faults.each()
+                ]
+        wrong.sort(key=lambda each: each.row)
+        return _Outcome(valid, wrong, np.concatenate([np.zeros(0, np.int64), *skipped]))
+
+    def _by_model(self, kind: Kind, table: Table) -> Iterator[tuple[str | None, NDArray[np.int64]]]:
+        """Yield each model with its rows; None for events that name no model where there is no default."""
+        everything = np.arange(table.size)
+        if not table.size:
+            return
+        column = table.column(self.paths[kind].single["model"])
+        if column is None:
+            yield self._default_model, everything
+            return
+        names = texts(without_nan(column))
+        unnamed = ~column.given() | (names == "").fill_null(value=False).to_numpy()
+        if unnamed.any():
+            names = names.set(pl.Series(unnamed), self._default_model)
+        for name in names.unique().sort().to_list():
+            rows = np.flatnonzero((names == name if name is not None else names.is_null()).to_numpy())
+            yield name, rows
+
+
+def batch_of(
+    codec: Codec, *parts: Decoded, offsets: Mapping[str, int] | None = None, passed: int | None = None
+) -> Batch:
+    """Return the batch of what was read in this order; predictions and labels of a model come from one part each."""
+    models: dict[str, ModelEvents] = {}
+    skipped: dict[str, int] = {}
+    before = 0
+    for part in parts:
+        for name, frames in part.valid.items():
+            known = models.get(name, ModelEvents())
+            models[name] = ModelEvents(
+                _predictions(codec, name, frames.predictions, before) or known.predictions,
+                _labels(frames.labels, before) or known.labels,
+            )
+        for reason, count in part.skipped.items():
+            skipped[reason] = skipped.get(reason, 0) + count
+        before += 2 * part.read
+    rejected = [each for part in parts for each in part.rejected]
+    return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed)
+
+
+def _predictions(codec: Codec, model: str, frame: pl.DataFrame | None, before: int) -> Predictions | None:
+    if frame is None or not frame.height:
+        return None
+    return predictions_of(frame, before + 2 * frame["row"].to_numpy(), codec.segments(model))
+
+
+def _labels(frame: pl.DataFrame | None, before: int) -> Labels | None:
+    """Return the labels; one that came with its prediction stands right behind it."""
+    if frame is None or not frame.height:
+        return None
+    return labels_of(frame, before + 2 * frame["row"].to_numpy() + 1)
+
+
+def _renumbered(frames: Frames, rows: NDArray[np.int64]) -> Frames:
+    """Return frames whose `row` counts what `rows` counts."""
+
+    def renumbered(frame: pl.DataFrame | None) -> pl.DataFrame | None:
+        return None if frame is None else frame.with_columns(row=pl.Series(rows[frame["row"].to_numpy()]))
+
+    return Frames(renumbered(frames.predictions), renumbered(frames.labels))
+
+
+def _suspected(outcome: _Outcome, rows: NDArray[np.int64]) -> Iterator[_Wrong]:
+    """Yield why lines with a number that no float holds are rejected: a bad score where it is one, else no JSON."""
+    skipped = set(outcome.skipped.tolist())
+    scored = {each.row: each.detail for each in outcome.wrong if each.reason == reasons.BAD_SCORE}
+    for at, row in enumerate(rows.tolist()):
+        if at in scored:
+            yield _Wrong(row, reasons.BAD_SCORE, scored[at])
+        elif at not in skipped:
+            yield _Wrong(row, reasons.NOT_JSON, _NO_FLOAT)
+
+
+def _skipped(unknown_models: int) -> Mapping[str, int]:
+    return {reasons.UNKNOWN_MODEL: unknown_models} if unknown_models else {}
