@@ -60,12 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception, *, debug: bool) -> int:
     """Print what went wrong and return the exit code."""
-    if debug:
-        traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, InputError):
         for problem in error.problems:
             _say(str(problem))
         return USAGE_ERROR
+    if debug:
+        traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, FoldwatchError):
         _say(str(error))
         return USAGE_ERROR

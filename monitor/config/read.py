@@ -35,7 +35,11 @@ def load(path: Path | str) -> Settings:
     A key that only `run` needs is not demanded here: see `require_source`.
     """
     path = Path(path)
-    raw = _raw(path)
+    return understand(_raw(path), path)
+
+
+def understand(raw: bytes, path: Path) -> Settings:
+    """Do the same with bytes that lie, or are to lie, at `path`."""
     node, problems = parse(raw, str(path))
     if node is None:
         finding = "is empty" if not raw.strip() else "holds nothing but comments"
