@@ -1,0 +1,209 @@
+"""The daemon: the one loop, a timer that evaluates, and a server that shows the last Snapshot. It wires the parts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from monitor import __version__
+from monitor.alerting.verdicts import VerdictAlerts, judged
+from monitor.clock import SECOND, format_time
+from monitor.counts.slices import AgingSlices
+from monitor.errors import SourceUnavailable
+from monitor.report.history import History
+from monitor.report.snapshot import Activity, Snapshot
+from monitor.reporting import Reporter
+from monitor.serve import Probes, Server
+from monitor.state.memory import MemoryState
+from monitor.statistics.promise import promises_of
+from monitor.statistics.report import Report
+from monitor.statistics.schedule import live_schedule
+from monitor.stream import Halt, Stream
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
+
+    from monitor.clock import Clock
+    from monitor.config import Settings
+    from monitor.report.snapshot import Announcement
+    from monitor.sources.source import Rejected, Source
+    from monitor.statistics.baseline import Baseline
+    from monitor.statistics.report import Totals
+
+LOG: Final = logging.getLogger("foldwatch")
+_IDLE_SECONDS: Final = 0.2
+"""How long the loop rests when there is nothing to read."""
+_STALLED_SECONDS: Final = 60.0
+"""A loop that has not gone round for so long makes no progress."""
+
+
+class Daemon:
+    """Reads, evaluates every `evaluate_every` of wall time, and serves. One instance runs once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        clock: Clock,
+        baselines: Mapping[tuple[str, str], Baseline],
+        *,
+        bury: Callable[[Rejected, int], None] | None = None,
+        announce: Callable[[int], Announcement | None] | None = None,
+        watch: Callable[[Snapshot], None] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Bind the address of the server; raises InputError when it cannot be had.
+
+        `bury` takes every dead letter with the moment it was rejected; `announce` tells the headline of a moment;
+        `watch` sees every Snapshot that is published.
+        """
+        self._settings, self._source, self._clock, self._monotonic = settings, source, clock, monotonic
+        self._bury, self._announce, self._watch = bury, announce, watch
+        now = clock.now()
+        self._state = MemoryState(settings.models)
+        slices = AgingSlices.at(now)
+        self._boundary = slices.boundary
+        self._stream = Stream(settings, source, self._state, slices, skip_old=True)
+        promises = {
+            name: {
+                key: promise
+                for (model, _), baseline in baselines.items()
+                if model == name
+                for key, promise in promises_of(baseline).items()
+            }
+            for name in settings.models
+        }
+        self._reporter = Reporter(settings, self._state, promises)
+        self._history = History(settings)
+        self._alerts = VerdictAlerts()
+        self._halt = Halt(settings.source.dead_letters.halt_share)
+        self._predictions: Counter[tuple[str, str]] = Counter()
+        self._snapshot = Snapshot(settings, __version__, now, baselines=baselines)
+        self._trouble: str | None = "the source has not been read yet"
+        self._last_round = monotonic()
+        self.server: Final = Server(settings.listen, Probes(self._unhealthy, lambda: self._trouble), self._snapshot)
+
+    def run(self, stop: threading.Event) -> None:
+        """Loop until `stop` is set; then end within seconds, having closed everything."""
+        every = self._settings.evaluate_every.millis / SECOND
+        with self.server:
+            LOG.info("serving", extra={"url": self.server.url, "version": __version__})
+            due = self._monotonic()
+            try:
+                while not stop.is_set():
+                    self._last_round = self._monotonic()
+                    read = self._read()
+                    if self._monotonic() >= due:
+                        self._evaluate()
+                        due = max(due + every, self._monotonic())
+                    if not read:
+                        stop.wait(min(_IDLE_SECONDS, max(0.0, due - self._monotonic())))
+            finally:
+                self._source.close()
+                self._state.close()
+        LOG.info("stopped")
+
+    def _read(self) -> int:
+        """Take one step of the loop; return how many events it read."""
+        if self._snapshot.halted:
+            return 0
+        try:
+            step = self._stream.step()
+        except SourceUnavailable as away:
+            self._set_trouble(str(away))
+            return 0
+        self._set_trouble(None)
+        self._reporter.apply(step.slices)
+        for series, slices in step.slices.items():
+            if series.segment is None:
+                self._predictions[series.model, series.version] += sum(c.predictions for c in slices.values())
+        if step.rejected:
+            self._reject(step.rejected)
+        if self._halt.observe(step):
+            self._stop_reading()
+        return step.read
+
+    def _reject(self, rejected: Sequence[Rejected]) -> None:
+        """Bury dead letters, and say so once per reason."""
+        now = self._clock.now()
+        for letter in rejected:
+            if self._bury is not None:
+                self._bury(letter, now)
+        for reason, n in Counter(letter.reason for letter in rejected).items():
+            place = next(letter.place for letter in rejected if letter.reason == reason)
+            LOG.warning("dead letters", extra={"reason": reason, "events": n, "first": place})
+
+    def _stop_reading(self) -> None:
+        """Halt: go on serving and being healthy, but read no more."""
+        share = self._settings.source.dead_letters.halt_share
+        why = (
+            f"more than {share:.0%} of the last events were rejected; see the dead letters for the reasons, mend the "
+            "producer or `fields`, then restart to go on where reading stopped"
+        )
+        LOG.error("halted", extra={"why": why})
+        self._snapshot = replace(self._snapshot, halted=why)
+        self.server.publish(self._snapshot)
+
+    def _evaluate(self) -> None:
+        """Evaluate the windows that are due now and publish what they say."""
+        begun, now = self._monotonic(), self._clock.now()
+        self._boundary = max(self._boundary, AgingSlices.at(now).boundary)
+        due = {
+            name: live_schedule(
+                [(window.text, window.millis) for window in model.windows],
+                model.label_horizon.millis,
+                now,
+                self._boundary,
+            )
+            for name, model in self._settings.models.items()
+        }
+        results = self._reporter.report(due)
+        self._stream.age(now)
+        self._history.add_all(results)
+        for name, model in self._settings.models.items():
+            for seen in judged(model, (result for result in results if result.model == name)):
+                self._alerts.observe(seen)
+        self._publish(Report(now, tuple(results), self._stream.totals()))
+        seconds = self._monotonic() - begun
+        LOG.info("evaluated", extra={"as_of": format_time(now), "windows": len(results), "seconds": round(seconds, 3)})
+
+    def _publish(self, report: Report) -> None:
+        """Show a report from now on."""
+        totals = self._state.totals()
+        self._snapshot = replace(
+            self._snapshot,
+            report=report,
+            history=self._history.view(),
+            activity={name: self._activity(name, totals[name]) for name in self._settings.models},
+            alerts=self._alerts.alerts,
+            announcement=self._announce(report.as_of) if self._announce else None,
+        )
+        self.server.publish(self._snapshot)
+        if self._watch is not None:
+            self._watch(self._snapshot)
+
+    def _activity(self, name: str, totals: Totals) -> Activity:
+        """Return what a model has received so far."""
+        known = self._state.model(name)
+        versions = {version: n for (model, version), n in sorted(self._predictions.items()) if model == name}
+        return Activity(totals, versions, known.last_prediction, known.last_label)
+
+    def _set_trouble(self, trouble: str | None) -> None:
+        """Note why nothing is read, and say so when it changes."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            LOG.info("reading")
+        else:
+            LOG.warning("not reading", extra={"why": trouble})
+
+    def _unhealthy(self) -> str | None:
+        """Return why our own loop makes no progress, or None."""
+        silent = self._monotonic() - self._last_round
+        limit = max(_STALLED_SECONDS, 3 * self._settings.evaluate_every.millis / SECOND)
+        return f"the loop has not gone round for {silent:.0f} s" if silent > limit else None

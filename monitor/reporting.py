@@ -1,0 +1,100 @@
+"""From slices to the results of windows: the tick of the one loop. Daemon, demo and backtest evaluate through it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from monitor.counts.windows import TrackKey, Windows
+from monitor.statistics.evaluate import WindowCounts, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from monitor.config import ModelSettings, Settings
+    from monitor.counts.slices import Deltas, Series
+    from monitor.state.state import State
+    from monitor.statistics.promise import Promise
+    from monitor.statistics.report import WindowResult
+    from monitor.statistics.schedule import Due
+
+    Promises = Mapping[str, Mapping[tuple[str, str | None], Promise]]
+    """model -> (version, segment or None) -> promise."""
+
+
+class Reporter:
+    """Keeps the rolling windows of every series and evaluates those whose counts have changed."""
+
+    def __init__(self, settings: Settings, state: State, promises: Promises) -> None:
+        """Read slices from `state`; compare with `promises`."""
+        self._settings = settings
+        self._state = state
+        self._promises = promises
+        self._windows = Windows(state.slices)
+        self._last: dict[TrackKey, WindowResult] = {}
+
+    def apply(self, slices: Deltas) -> None:
+        """Learn what a step added to the slices. Every step comes here once, before the next `report`."""
+        self._windows.apply(slices)
+
+    def report(self, due: Mapping[str, Sequence[Due]]) -> list[WindowResult]:
+        """Return the result of each window that is due (by model) in each series that has predictions in it.
+
+        In the order of models, due windows and series. Slices that no window needs any more are forgotten.
+        """
+        results: list[WindowResult] = []
+        for name, windows in due.items():
+            results += self._model(self._settings.models[name], windows)
+            oldest = self._windows.oldest(name)
+            if oldest is not None:
+                self._state.drop_slices(name, oldest)
+        return results
+
+    def _model(self, model: ModelSettings, due: Iterable[Due]) -> list[WindowResult]:
+        """Move the windows of one model to where they are due, and evaluate them in one batch."""
+        keys: list[TrackKey] = []
+        known: list[WindowResult | None] = []
+        asked: list[WindowCounts] = []
+        series = [one for one in self._state.series() if one.model == model.name]
+        self._retire(model.name, series)
+        for window in due:
+            for one in series:
+                key = TrackKey(one, window.window, window.maturity)
+                counts = self._at(key, model, window)
+                if counts is None:
+                    continue
+                keys.append(key)
+                known.append(counts if not isinstance(counts, WindowCounts) else None)
+                if isinstance(counts, WindowCounts):
+                    asked.append(counts)
+        fresh = iter(evaluate(model, asked, self._promises.get(model.name, {})))
+        results = [result or next(fresh) for result in known]
+        self._last.update(zip(keys, results, strict=True))
+        for key in keys:
+            self._windows.evaluated(key)
+        return results
+
+    def _retire(self, model: str, series: Sequence[Series]) -> None:
+        """Follow the windows of series without slices no longer: nothing would move them on."""
+        alive = set(series)
+        for key in [key for key in self._windows if key.series.model == model and key.series not in alive]:
+            self._last.pop(key, None)
+            self._windows.end(key.series)
+
+    def _at(self, key: TrackKey, model: ModelSettings, due: Due) -> WindowCounts | WindowResult | None:
+        """Return what is to be evaluated, or the last result where nothing changed, or None for an empty window."""
+        if key in self._windows:
+            self._windows.move(key, due.start, due.end)
+        else:
+            self._windows.begin(key, model.layout, due.start, due.end)
+        last = self._last.get(key)
+        if last is not None and not self._windows.changed(key):
+            return replace(last, start=due.start, end=due.end, as_of=due.as_of)
+        counts = self._windows.counts(key)
+        if not counts.predictions:
+            self._last.pop(key, None)
+            return None
+        series = key.series
+        return WindowCounts(
+            series.version, series.segment, due.window, due.start, due.end, due.as_of, due.maturity, counts
+        )
