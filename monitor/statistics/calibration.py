@@ -55,6 +55,12 @@ def calibration(plane: ArrayLike, deff: ArrayLike = 1.0) -> Calibration:
     return Calibration(ratio(gap, total), ratio(mean * effect, total), np.where(total > 0, p_value, np.nan), total)
 
 
+def ece(plane: ArrayLike) -> Floats:
+    """Return the plug-in ECE alone, (...)."""
+    sums = floats(plane)
+    return ratio(np.abs(sums[..., 2] - sums[..., 1] / LOSS_UNIT).sum(axis=-1), sums[..., 0].sum(axis=-1))
+
+
 def debiased_l2(plane: ArrayLike) -> Floats:
     """Return the squared calibration error without its bias, (...), which may be negative.
 

@@ -142,14 +142,17 @@ def f1_correlation(confusion: ArrayLike) -> Floats:
     return correlation
 
 
-def f1_crossed(occupied: Cells, m: Margins, half: Floats) -> float:
-    """Return the sum over k != l of R_kl h_k h_l, R the correlation of F1, h (K,) one window's half-widths.
+def f1_lever(m: Margins, half: Floats) -> Floats:
+    """Return a (..., K) such that R_kl h_k h_l = (c_kl + c_lk) a_k a_l for k != l.
 
-    From the occupied cells alone: what `intervals.mover_mean_of` needs where K x K is too much.
+    R is the correlation of F1, h = `half` (..., K): what `intervals.mover_mean_of` needs comes without K x K numbers.
     """
     s = m.row + m.col
-    deviation = np.sqrt(np.nan_to_num(f1_variance(m)))
-    lever = ratio(np.nan_to_num(f1(m)) * half, s * deviation, 0.0)
+    return ratio(np.nan_to_num(f1(m)) * half, s * np.sqrt(np.nan_to_num(f1_variance(m))), 0.0)
+
+
+def crossed_cells(occupied: Cells, lever: Floats) -> float:
+    """Return the sum over k != l of R_kl h_k h_l of one window from its occupied cells and `f1_lever` (K,)."""
     wrong = occupied.true != occupied.predicted
     i, j = occupied.true[wrong], occupied.predicted[wrong]
     return float(2.0 * (occupied.n[wrong] * lever[i] * lever[j]).sum())

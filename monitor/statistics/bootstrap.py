@@ -1,0 +1,265 @@
+"""Cell bootstrap: the bands of confusion metrics from resampled cells. Pure; the seed is passed in.
+
+Multinomial over the occupied cells IS the bootstrap of the rows, so its cost does not depend on n: end points agree
+with `scipy.stats.bootstrap` on the rows. From `LARGE` events on the cells are drawn as independent Poisson counts:
+given their total these are multinomial, and the metrics are ratios, which the total does not move (variance 1 + 1/n).
+Source: statistics.md section 1; BCa: Efron 1987, its acceleration by the jackknife over cells, since all events of a
+cell leave the same value behind.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.special import ndtr, ndtri, pdtr
+
+from monitor.statistics.arrays import Floats, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from monitor.statistics.confusion import Cells
+
+    Flags = NDArray[np.bool_]
+
+REPLICATES: Final = 1000
+LARGE: Final = 200.0
+"""Events from which on the cells are drawn as Poisson counts."""
+_HEAVY: Final = 30.0
+"""A Poisson count this large is drawn from a normal one, its skewness put back (Cornish-Fisher)."""
+_SHARED: Final = 4
+"""A light count that so many cells have is drawn through a table of its quantiles."""
+_LEVELS: Final = 2**16
+_BLOCK: Final = 128
+"""Cells drawn at once: their replicates stay in the processor's cache."""
+
+
+class Replicates(NamedTuple):
+    """Margins (..., K, B + 1) of B resampled confusions; the last one is the observed confusion itself."""
+
+    tp: Floats
+    row: Floats
+    col: Floats
+
+
+class Bootstrap(NamedTuple):
+    """Bands of metrics, one shape for all."""
+
+    lower: Floats
+    upper: Floats
+    """NaN where no replicate is defined."""
+    bca: Flags
+    """Whether the band is BCa; otherwise it is the percentile band."""
+
+
+def binary_replicates(confusions: Floats, seeds: Sequence[int], replicates: int = REPLICATES) -> Replicates:
+    """Return the replicates (W, 2, B + 1) of confusions (W, 2, 2), each from its own seed; counts may be fractional."""
+    drawn = np.empty((len(confusions), 4, replicates + 1))
+    for out, confusion, seed in zip(drawn, confusions.reshape(-1, 4), seeds, strict=True):
+        _draw(confusion, _generator(seed), out)
+    c00, c01, c10, c11 = (drawn[:, i] for i in range(4))
+    return Replicates(drawn[:, ::3], np.stack((c00 + c01, c10 + c11), 1), np.stack((c00 + c10, c01 + c11), 1))
+
+
+def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLICATES) -> Replicates:
+    """Return the replicates (K, B + 1) of one confusion from its occupied cells; counts may be fractional.
+
+    Many cells are drawn a block at a time: nothing of size K x K x B is made.
+    """
+    sums = Replicates(*(np.zeros((classes, replicates + 1)) for _ in range(3)))
+    generator = _generator(seed)
+    for block in _blocks(cells.n):
+        drawn = np.empty((len(block), replicates + 1))
+        _draw(cells.n[block], generator, drawn)
+        true, predicted = cells.true[block], cells.predicted[block]
+        right = true == predicted
+        sums.tp[true[right]] = drawn[right]
+        _add_by(true, drawn, sums.row)
+        _add_by(predicted, drawn, sums.col)
+    return sums
+
+
+def _blocks(counts: Floats) -> list[NDArray[np.int64]]:
+    """Return which cells are drawn together: of few events all, else heavy ones, equal light ones, other light ones."""
+    if counts.sum() < LARGE:
+        return [np.arange(len(counts))]
+    means, which, size = np.unique(np.where(counts < _HEAVY, counts, np.inf), return_inverse=True, return_counts=True)
+    # A light mean that few cells share is not worth a table.
+    kind = np.where((size < _SHARED) & np.isfinite(means), -1, np.arange(len(means)))[which]
+    order = np.argsort(kind, kind="stable")
+    cuts = np.flatnonzero(np.diff(kind[order], prepend=-2, append=len(means)))
+    return [order[at : min(at + _BLOCK, stop)] for start, stop in pairwise(cuts) for at in range(start, stop, _BLOCK)]
+
+
+def _draw(counts: Floats, generator: np.random.Generator, out: Floats) -> None:
+    """Fill out (cells, B + 1) with B draws of the cells and, last, with the cells themselves."""
+    total, shape = counts.sum(), (len(counts), out.shape[-1] - 1)
+    out[:, -1] = counts
+    if total < LARGE and len(counts) < LARGE:
+        out[:, :-1] = generator.multinomial(round(float(total)), counts / total, size=shape[1]).T
+        return
+    if len(counts) >= _SHARED and counts[0] < _HEAVY and (counts == counts[0]).all():
+        out[:, :-1] = _poisson_table(float(counts[0]))[generator.integers(0, _LEVELS, shape, np.uint16)]
+        return
+    light = counts < _HEAVY
+    heavy = ~light
+    if heavy.any():
+        mean = counts[heavy, None]
+        z = generator.standard_normal((len(mean), shape[1]))
+        out[heavy, :-1] = np.maximum(mean + np.sqrt(mean) * z + (z * z - 1.0) / 6.0, 0.0)
+    if light.any():
+        mean = counts[light, None]
+        out[light, :-1] = generator.poisson(mean, (len(mean), shape[1]))
+
+
+def _poisson_table(mean: float) -> NDArray[np.uint8]:
+    """Return the Poisson quantiles of 2^16 equal steps of probability."""
+    k = np.arange(int(mean + 12.0 * np.sqrt(mean)) + 12)
+    steps = np.rint(pdtr(k, mean) * _LEVELS).astype(np.int64)
+    steps[-1] = _LEVELS
+    return np.repeat(k, np.diff(steps, prepend=0)).astype(np.uint8)
+
+
+def _add_by(owner: NDArray[np.int64], drawn: Floats, sums: Floats) -> None:
+    """Add the rows of drawn (cells, B + 1) to the rows of sums (K, B + 1) that own them."""
+    owners, which = np.unique(owner, return_inverse=True)
+    if len(owners) == len(owner):
+        sums[owner] += drawn
+        return
+    summing = csr_array((np.ones(len(owner)), (which, np.arange(len(owner)))), shape=(len(owners), len(owner)))
+    sums[owners] += np.asarray(summing @ drawn)
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def class_metric(name: str, r: Replicates) -> Floats:
+    """Return precision, recall, f1 or specificity of every replicate, (..., K, B + 1); NaN where undefined."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if name == "precision":
+            return r.tp / r.col
+        if name == "recall":
+            return r.tp / r.row
+        if name == "f1":
+            return 2.0 * r.tp / (r.row + r.col)
+        negatives: Floats = r.row.sum(axis=-2, keepdims=True) - r.row
+        true_negatives: Floats = (negatives - r.col + r.tp) / negatives
+        return true_negatives
+
+
+def macro(values: Floats) -> Floats:
+    """Return the mean over the classes of each replicate that have a value, (..., B + 1) from (..., K, B + 1)."""
+    undefined = np.isnan(values)
+    if not undefined.any():
+        mean: Floats = values.sum(axis=-2) / values.shape[-2]
+        return mean
+    return ratio(np.where(undefined, 0.0, values).sum(axis=-2), (~undefined).sum(axis=-2).astype(np.float64))
+
+
+def accuracy(r: Replicates) -> Floats:
+    """Return the accuracy of every replicate, (..., B + 1)."""
+    with np.errstate(invalid="ignore"):
+        share: Floats = r.tp.sum(axis=-2) / r.row.sum(axis=-2)
+    return share
+
+
+def bands(values: Floats, acceleration: Floats, level: float = 0.95) -> Bootstrap:
+    """Return BCa bands (...), and percentile bands where BCa is undefined, from replicates (..., B + 1).
+
+    The last of them is the observed value. Replicates without a value (NaN) are left out. acceleration (...).
+    """
+    theta = values[..., -1]
+    ordered = np.sort(values[..., :-1], axis=-1)
+    defined = np.full(theta.shape, ordered.shape[-1])
+    if np.isnan(ordered[..., -1]).any():
+        defined -= np.isnan(ordered).sum(axis=-1)
+    some = np.maximum(defined, 1).astype(np.float64)
+    below = (ordered < theta[..., None]).sum(axis=-1)
+    up_to = (ordered <= theta[..., None]).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bias = ndtri((below + up_to) / (2.0 * some))
+        ends = []
+        for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0):
+            shift = bias + ndtri(tail)
+            ends.append(ndtr(bias + shift / (1.0 - acceleration * shift)))
+    bca = np.isfinite(ends[0]) & np.isfinite(ends[1]) & np.isfinite(bias)
+    shares = (np.where(bca, ends[0], (1.0 - level) / 2.0), np.where(bca, ends[1], (1.0 + level) / 2.0))
+    lower, upper = (np.where(defined > 0, _at(ordered, share * (some - 1.0)), np.nan) for share in shares)
+    return Bootstrap(lower, upper, bca)
+
+
+def _at(ordered: Floats, place: Floats) -> Floats:
+    """Return the value at a fractional place of each row, between its neighbours."""
+    first = np.floor(place).astype(np.int64)
+    after = np.minimum(first + 1, ordered.shape[-1] - 1)
+    low = np.take_along_axis(ordered, first[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(ordered, after[..., None], axis=-1)[..., 0]
+    part = place - first
+    return np.where(part > 0, low + part * (high - low), low)
+
+
+def acceleration(kinds: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """Return the acceleration from kinds of events: (how many, the metric without one of them), (..., kinds) or (...).
+
+    sum c d^3 / (6 (sum c d^2)^1.5), d the distance from the mean over all events; NaN where nothing varies.
+    """
+    count = np.stack([np.broadcast_to(c, np.broadcast_shapes(np.shape(c), np.shape(v))) for c, v in kinds], axis=-1)
+    value = np.stack([np.broadcast_to(v, np.broadcast_shapes(np.shape(c), np.shape(v))) for c, v in kinds], axis=-1)
+    return _skewed(count, value)
+
+
+def _skewed(count: Floats, value: Floats) -> Floats:
+    """Return `acceleration` of counts and values (..., kinds)."""
+    count = np.where(np.isnan(value), 0.0, count)
+    value = np.where(np.isnan(value), 0.0, value)
+    mean = ratio((count * value).sum(axis=-1), count.sum(axis=-1), 0.0)
+    away = mean[..., None] - value
+    second, third = ((count * away**power).sum(axis=-1) for power in (2, 3))
+    return ratio(third, 6.0 * second**1.5)
+
+
+def share_acceleration(right: Floats, wrong: Floats, rest: Floats, weight: float = 1.0) -> Floats:
+    """Return the acceleration of weight x right / (weight x right + wrong): 1 for a share, 2 for F1."""
+    whole = weight * right + wrong
+    without_right = ratio(weight * np.maximum(right - 1.0, 0.0), whole - weight)
+    without_wrong = np.minimum(ratio(weight * right, whole - 1.0), 1.0)
+    return acceleration([(right, without_right), (wrong, without_wrong), (rest, ratio(weight * right, whole))])
+
+
+def macro_share_acceleration(right: Floats, whole: Floats) -> Floats:
+    """Return the acceleration of the mean over classes of right / whole, (...) from (..., K): recall or precision."""
+    share = ratio(right, whole)
+    present = ~np.isnan(share)
+    known = np.where(present, share, 0.0)
+    total, k = known.sum(axis=-1, keepdims=True), present.sum(axis=-1, keepdims=True).astype(np.float64)
+    kinds = [(right, np.maximum(right - 1.0, 0.0)), (whole - right, right)]
+    values = []
+    for _, kept in kinds:
+        left = whole - 1.0
+        gone = left <= 0
+        values.append(ratio(total - known + np.where(gone, 0.0, ratio(kept, left, 0.0)), k - gone))
+    return _skewed(np.concatenate([count for count, _ in kinds], axis=-1), np.concatenate(values, axis=-1))
+
+
+def macro_f1_acceleration(cells: Cells, tp: Floats, size: Floats) -> Floats:
+    """Return the acceleration of the mean F1, (...), from cells with n (..., cells); tp, size = row + col, (..., K)."""
+    f1 = ratio(2.0 * tp, size)
+    present = ~np.isnan(f1)
+    known = np.where(present, f1, 0.0)
+    right = cells.true == cells.predicted
+    change, gone = np.zeros(cells.n.shape), np.zeros(cells.n.shape)
+    # A right prediction touches one class only: half of it is met at either end.
+    share, less = np.where(right, 0.5, 1.0), np.where(right, 2.0, 1.0)
+    for end in (cells.true, cells.predicted):
+        left = size[..., end] - less
+        kept = np.maximum(2.0 * tp[..., end] - np.where(right, 2.0, 0.0), 0.0)
+        change += share * (np.minimum(ratio(kept, left, 0.0), 1.0) - known[..., end])
+        gone += share * (left <= 0)
+    total, k = known.sum(axis=-1, keepdims=True), present.sum(axis=-1, keepdims=True)
+    return _skewed(cells.n, ratio(total + change, k - gone))
