@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.report import words
 from monitor.report.badges import badge, worst
-from monitor.report.history import is_plotted
+from monitor.report.history import is_plotted, promised
 from monitor.report.markup import Markup, joined, tag
 from monitor.report.plots import against, over_time
 from monitor.report.version import HEADLINE_OF_CLASSES, HEADLINE_OF_MODELS, ordered
@@ -31,7 +31,8 @@ def card(version: Version, text: str, class_: str | None, anchor: str) -> Markup
     top = worst(leading) or next(iter(leading), None)
     verdict = top.verdict if top else None
     metrics = _metrics(version, shown, class_)
-    plotted = [result.metric for result in metrics if is_plotted(version.model, None, result.metric, class_)]
+    objectives = promised(version.model)
+    plotted = [result.metric for result in metrics if is_plotted(objectives, None, result.metric, class_)]
     first = top.metric if top and top.metric in plotted else next(iter(plotted), None)
     name = "Whole model" if class_ is None else class_
     return tag(

@@ -59,11 +59,20 @@ Track = tuple[Point, ...]
 """A series in order of `end`, no two points with the same one."""
 
 
-def is_plotted(model: ModelSettings, segment: str | None, metric: str, class_: str | None) -> bool:
+Promised = frozenset[tuple[str | None, str, str | None]]
+"""(segment, metric, class) of each objective of a model."""
+
+
+def promised(model: ModelSettings) -> Promised:
+    """Return which series the objectives of a model are about, whatever their windows."""
+    return frozenset((objective.segment, objective.metric, objective.class_) for objective in model.objectives)
+
+
+def is_plotted(objectives: Promised, segment: str | None, metric: str, class_: str | None) -> bool:
     """Tell whether a series has a plot: objectives always, else the few metrics that the page draws of everything."""
-    if any((o.segment, o.metric, o.class_) == (segment, metric, class_) for o in model.objectives):
+    if segment is None and metric in (PLOTTED_OF_MODELS if class_ is None else PLOTTED_OF_CLASSES):
         return True
-    return segment is None and metric in (PLOTTED_OF_MODELS if class_ is None else PLOTTED_OF_CLASSES)
+    return (segment, metric, class_) in objectives
 
 
 def thinned(points: Sequence[Point], buckets: int = BUCKETS) -> list[Point]:
@@ -89,17 +98,17 @@ class History:
 
     def __init__(self, settings: Settings, most_series: int = MOST_SERIES) -> None:
         """Keep the series that the page plots of the configured models."""
-        self._models = settings.models
+        self._objectives = {name: promised(model) for name, model in settings.models.items()}
         self._most = most_series
         self._tracks: dict[SeriesKey, list[Point]] = {}
 
     def add(self, window: WindowResult) -> None:
         """Take a window; one that is known already (same series, same end) is replaced by what is known of it now."""
-        model = self._models[window.model]
+        objectives = self._objectives[window.model]
         if len(self._tracks) >= self._most:
             self._retire(window.start)
         for result in window.metrics:
-            if not is_plotted(model, window.segment, result.metric, result.class_):
+            if not is_plotted(objectives, window.segment, result.metric, result.class_):
                 continue
             key = SeriesKey(
                 window.model,

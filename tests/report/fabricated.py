@@ -1,4 +1,4 @@
-"""Reports that look like real ones, made without events: for the faces of a report, which compute nothing themselves."""
+"""Reports that look like real ones, made without events: for the faces of a report, which only show."""
 
 from __future__ import annotations
 
@@ -252,6 +252,10 @@ def empty_snapshot(*, evaluated=False, of=None):
 
 def without_labels():
     of = churn()
-    seen = [window(of, "4", "24h", START + DAY, Maturity.PROVISIONAL, np.zeros((2, 2), int), unlabelled=1_240, promised=None)]
+    seen = [
+        window(
+            of, "4", "24h", START + DAY, Maturity.PROVISIONAL, np.zeros((2, 2), int), unlabelled=1_240, promised=None
+        )
+    ]
     waiting = replace(TOTALS, matched=0, waiting=1_240, predictions=1_240, expired=0)
     return snapshot(seen, of, totals=waiting)
