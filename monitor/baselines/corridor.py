@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     """(value, lower, upper); NaN where the folds say nothing."""
 
 
-def corridor(baseline: Baseline, level: float = 0.95) -> dict[str, list[Reach]]:
-    """Return metric -> (value, lower, upper) of every class, or of the whole model alone. Empty without any row."""
-    folds = folds_of(baseline)
+def corridor(baseline: Baseline, level: float = 0.95, segment: str | None = None) -> dict[str, list[Reach]]:
+    """Return metric -> (value, lower, upper) of every class, or of the whole model alone. Empty without any row.
+
+    segment: `name=value` for its own folds, None for everything.
+    """
+    folds = folds_of(baseline, segment)
     if folds is None:
         return {}
     promise = Promise(baseline, folds, level)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.baselines.file import read
+from monitor.baselines.reorder import in_order
 from monitor.errors import InputError, Problem
 from monitor.join.words import normal_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from monitor.config import ModelSettings, Settings
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
     """Read every baseline of the configuration: (model, version) -> Baseline.
 
-    Raises InputError with all problems: a file that is missing or cut, or that is of another model, version, classes,
-    order of classes or positive class.
+    Classes are in the order and under the names of the configuration; of two the configured one is positive. Raises
+    InputError with all problems: a file that is missing or cut, or that is of another model, version or classes.
     """
     baselines: dict[tuple[str, str], Baseline] = {}
     problems: list[Problem] = []
@@ -32,8 +33,10 @@ def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
             except InputError as error:
                 problems.extend(Problem(place, f"{p.place}: {p.finding}", p.remedy) for p in error.problems)
                 continue
-            baselines[model.name, version] = baseline
-            problems.extend(_mismatches(baseline, model, version, path, place))
+            found = list(_mismatches(baseline, model, version, path, place))
+            problems.extend(found)
+            if not found:
+                baselines[model.name, version] = _as_configured(baseline, model)
     if problems:
         raise InputError(*problems)
     return baselines
@@ -47,22 +50,20 @@ def _mismatches(baseline: Baseline, model: ModelSettings, version: str, path: Pa
     if baseline.version != version:
         remedy = f'write `"{baseline.version}": …` in the configuration, or build one with `--version {version}`'
         yield Problem(place, f"{path} is a baseline of version `{baseline.version}`", remedy)
-    ours = [normal_class(name) for name in model.classes]
-    theirs = [normal_class(name) for name in baseline.classes]
-    if ours == theirs:
-        if baseline.layout != model.layout:
-            positive, configured = baseline.classes[baseline.layout.positive], model.classes[model.layout.positive]
-            remedy = f"write `positive: {positive}`, or build it again with `--positive {configured}`"
-            yield Problem(place, f"{path}: its positive class is `{positive}`, not `{configured}`", remedy)
-    elif sorted(ours) == sorted(theirs):
-        remedy = f"write `classes: [{', '.join(baseline.classes)}]` in the configuration"
-        yield Problem(place, f"{path} has the same classes in another order", remedy)
-    else:
-        yield Problem(
-            place,
-            f"{path} has other classes than configured: {_difference(ours, theirs)}",
-            "name a baseline of these classes, or correct `classes`",
-        )
+    ours, theirs = _normal(model.classes), _normal(baseline.classes)
+    if sorted(ours) != sorted(theirs):
+        finding = f"{path} has other classes than configured: {_difference(ours, theirs)}"
+        yield Problem(place, finding, "name a baseline of these classes, or correct `classes`")
+
+
+def _as_configured(baseline: Baseline, model: ModelSettings) -> Baseline:
+    """Return the baseline with the classes as the configuration orders and writes them."""
+    theirs = _normal(baseline.classes)
+    return in_order(baseline, [theirs.index(name) for name in _normal(model.classes)], model.classes, model.layout)
+
+
+def _normal(classes: tuple[str, ...]) -> list[str]:
+    return [normal_class(name) for name in classes]
 
 
 def _difference(ours: list[str], theirs: list[str]) -> str:
@@ -76,17 +77,3 @@ def _difference(ours: list[str], theirs: list[str]) -> str:
         if names
     ]
     return "; ".join(parts)
-
-
-def warnings(settings: Settings, baselines: Mapping[tuple[str, str], Baseline]) -> Iterator[Problem]:
-    """Yield what is valid but will disappoint: nothing to compare with, or nothing promised."""
-    for model in settings.models.values():
-        place = f"{settings.path}: models.{model.name}"
-        if not any(name == model.name for name, _ in baselines):
-            remedy = "build one with `foldwatch baseline build` and name it: `baseline: {VERSION: FILE}`"
-            yield Problem(place, "no version has a baseline, so everything is counted and nothing compared", remedy)
-        if not model.objectives:
-            remedy = (
-                f"add one, such as `objectives: [{{name: NAME, metric: accuracy, window: {model.windows[0].text}}}]`"
-            )
-            yield Problem(place, "has no objectives, so no alert will ever come", remedy)

@@ -34,7 +34,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
-    from monitor.baselines.in_force import load_baselines, warnings
+    from monitor.baselines.in_force import load_baselines
+    from monitor.baselines.prospects import warnings
     from monitor.config import load
 
     settings = load(args.config)

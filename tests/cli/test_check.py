@@ -69,8 +69,6 @@ def test_a_valid_configuration_is_summed_up(checked, tmp_path):
         (baseline(version="4"), "is a baseline of version `4`", '`"4": …`'),
         (baseline(classes=("stay", "left")), "it lacks `leave`; it alone has `left`", "correct `classes`"),
         (baseline(classes=("stay", "leave", "new")), "it alone has `new`", "correct `classes`"),
-        (baseline(classes=("leave", "stay"), positive=0), "same classes in another order", "classes: [leave, stay]"),
-        (baseline(positive=0), "positive class is `stay`, not `leave`", "positive: stay"),
     ],
 )
 def test_a_baseline_that_does_not_fit_is_refused(checked, tmp_path, stored, finding, remedy):
@@ -97,6 +95,34 @@ def test_every_baseline_that_does_not_fit_is_named_at_once(checked):
     code, _, lines = checked(baseline(), config)
     assert code == 2
     assert ["baseline.4" in lines[0], "baseline.5" in lines[1], len(lines)] == [True, True, 2]
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"), [(("leave", "stay"), 0), (("leave", "stay"), 1), (("stay", "leave"), 0)]
+)
+def test_the_order_of_a_baseline_s_classes_and_its_positive_class_do_not_matter(checked, classes, positive):
+    code, _, warnings = checked(baseline(classes=classes, positive=positive))
+    assert (code, warnings) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("objective", "finding", "remedy"),
+    [
+        ("metric: recall, class: leave, margin: 0.001", "baseline too small: +-0.0", "widen the margin"),
+        ("metric: roc_auc", "do not speak of roc_auc", "folds with scores"),
+        (
+            "metric: recall, class: leave, segment: region=eu",
+            "no folds for the segment region=eu",
+            "this segment's column",
+        ),
+    ],
+)
+def test_an_objective_that_the_baseline_can_never_confirm_is_warned_of(checked, objective, finding, remedy):
+    code, _, (line,) = checked(baseline(), CONFIG.replace("metric: recall, class: leave", objective))
+    assert code == 0
+    assert "models.churn.objectives.leave-recall: can never be OK for version 3: " in line
+    assert finding in line
+    assert remedy in line
 
 
 def test_classes_are_compared_under_the_class_text_rule(checked):
