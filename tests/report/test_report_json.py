@@ -14,46 +14,14 @@ import pytest
 from monitor.report.json import BacktestWriter, encoded, events_entry, report_document, window_entry
 from monitor.statistics.report import Maturity, MetricResult, Totals
 
-METRIC_KEYS = [
-    "metric",
-    "class",
-    "value",
-    "lower",
-    "upper",
-    "level",
-    "method",
-    "n",
-    "deff",
-    "undefined",
-    "baseline",
-    "baseline_lower",
-    "baseline_upper",
-    "baseline_raw",
-    "difference",
-    "difference_lower",
-    "difference_upper",
-    "margin",
-    "verdict",
-    "reason",
-    "labels_needed",
-]
-EVENT_KEYS = [
-    "predictions",
-    "matched",
-    "waiting",
-    "expired",
-    "duplicate",
-    "label_first",
-    "labels",
-    "applied",
-    "corrected",
-    "retracted",
-    "repeated",
-    "orphan",
-    "labels_waiting",
-    "dead_letters",
-    "skipped",
-]
+METRIC_KEYS = (
+    "metric class value lower upper level method n deff undefined baseline baseline_lower baseline_upper baseline_raw "
+    "difference difference_lower difference_upper margin verdict reason labels_needed"
+)
+EVENT_KEYS = (
+    "predictions matched waiting expired duplicate label_first labels applied corrected retracted repeated "
+    "orphan labels_waiting dead_letters skipped"
+)
 
 
 @dataclass(frozen=True)
@@ -88,23 +56,10 @@ def backtest(windows, alerts=(), totals=made.TOTALS):
 
 def test_a_window_has_the_keys_of_the_contract_in_its_order(window):
     entry = json.loads(encoded(window_entry(window)))
-    assert list(entry) == (
-        [
-            "model",
-            "version",
-            "segment",
-            "window",
-            "start",
-            "end",
-            "as_of",
-            "maturity",
-            "predictions",
-            "labels",
-            "confusion",
-            "metrics",
-        ]
+    assert " ".join(entry) == (
+        "model version segment window start end as_of maturity predictions labels confusion metrics"
     )
-    assert list(entry["metrics"][0]) == METRIC_KEYS
+    assert " ".join(entry["metrics"][0]) == METRIC_KEYS
     assert entry["confusion"] == {"classes": ["stay", "leave"], "counts": [[40, 3], [7, 20]]}
     assert (entry["start"], entry["end"], entry["as_of"]) == (
         "2025-12-31T00:00:00Z",
@@ -118,7 +73,7 @@ def test_every_number_of_a_metric_reads_back_to_the_same_double(window):
     entry = json.loads(encoded(window_entry(window)))
     for written, result in zip(entry["metrics"], window.metrics, strict=True):
         assert written["class"] == result.class_
-        for key in METRIC_KEYS:
+        for key in METRIC_KEYS.split():
             if key not in ("class", "verdict"):
                 assert written[key] == getattr(result, key)
 
@@ -136,7 +91,7 @@ def test_what_no_report_holds_is_refused():
 
 def test_the_events_have_the_keys_of_the_contract_and_reasons_in_alphabetical_order():
     entry = events_entry(replace(Totals(), dead_letters={"b": 2, "a": 1, "c": 0}, skipped={}))
-    assert list(entry) == EVENT_KEYS
+    assert " ".join(entry) == EVENT_KEYS
     assert list(entry["dead_letters"].items()) == [("a", 1), ("b", 2)]
 
 
@@ -159,21 +114,8 @@ def test_a_backtest_document_has_the_contract_order_although_the_period_is_known
     assert list(document) == ["schema", "foldwatch", "config_sha256", "period", "windows", "alerts", "events"]
     assert document["period"] == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     assert len(document["windows"]) == 3
-    assert list(document["alerts"][0]) == (
-        [
-            "alert",
-            "severity",
-            "slo",
-            "source",
-            "model",
-            "version",
-            "segment",
-            "metric",
-            "class",
-            "at",
-            "resolved_at",
-            "reason",
-        ]
+    assert " ".join(document["alerts"][0]) == (
+        "alert severity slo source model version segment metric class at resolved_at reason"
     )
     assert [alert["resolved_at"] for alert in document["alerts"]] == [None, "2026-01-01T00:00:00.001Z"]
 
@@ -200,5 +142,5 @@ def test_windows_are_not_held_in_memory(window):
         assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
         tracemalloc.stop()
         writer.finish(start=0, end=1, alerts=(), totals=Totals())
-    assert out.tell() > 2 * 16 * 2**20
+    assert out.tell() > 20 * 2**20
     assert len(json.loads(out.getvalue())["windows"]) == 4_000
