@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
-from operator import add
-from typing import TYPE_CHECKING
+from operator import add, attrgetter
+from typing import TYPE_CHECKING, Final
 
 from monitor.join.events import NO_LABEL, RETRACTED
 from monitor.join.words import normal_class
@@ -87,7 +87,7 @@ class Outcomes:
 
     def __add__(self, other: Outcomes) -> Outcomes:
         """Return the outcomes of both."""
-        return Outcomes(*map(add, astuple(self), astuple(other)))
+        return Outcomes(*map(add, _FIELDS(self), _FIELDS(other)))
 
     @property
     def unmatched(self) -> int:
@@ -98,3 +98,7 @@ class Outcomes:
     def open_labels(self) -> int:
         """Labels that no prediction has come for."""
         return self.labels - self.applied - self.corrected - self.retracted - self.repeated
+
+
+_FIELDS: Final = attrgetter(*(total.name.lower() for total in Total))
+"""An Outcomes' numbers, in the order of `Total`."""

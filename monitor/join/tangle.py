@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.join.events import NO_LABEL
-from monitor.join.history import History, Mark, Scored, advance, belongs, standing
+from monitor.join.history import Mark, Scored, Threads, belongs, history_of
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Changes
-from monitor.join.rules import Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from monitor.join.history import History
     from monitor.join.rows import CodedLabels, CodedPredictions, Rows
-    from monitor.join.rules import Rules
+    from monitor.join.rules import Outcomes, Rules
 
     Counted = Mapping[int, tuple[Scored, int]]
 
@@ -26,20 +26,23 @@ def join_tangled(
     after: Rows, predictions: CodedPredictions, labels: CodedLabels, rules: Rules
 ) -> tuple[Changes, Changes, Outcomes]:
     """Join ids one at a time, writing into `after`; return the changes of identities and of labelled predictions."""
-    outcomes = Outcomes()
+    threads = Threads(rules)
     predicted: list[tuple[int, Scored, int]] = []
     labelled: list[tuple[int, Scored, int]] = []
-    for row, events in _threads(predictions, labels):
-        before = history_of(after, row, rules)
-        now, became = advance(before, events, rules)
-        outcomes += became
-        predicted += _differences(_identities(before), _identities(now))
-        labelled += _differences(_labelled(before, rules), _labelled(now, rules))
-        _write(after, row, now, rules)
-    return _changes(predicted, after), _changes(labelled, after), outcomes
+    for row, events in _events(predictions, labels):
+        before, now, history = threads.advance(row_history(after, row, rules), events)
+        predicted += _differences(
+            {p.version: (p, NO_LABEL) for p, _ in before}, {p.version: (p, NO_LABEL) for p, _ in now}
+        )
+        labelled += _differences(
+            {p.version: (p, stand.y_true) for p, stand in before if stand.y_true >= 0},
+            {p.version: (p, stand.y_true) for p, stand in now if stand.y_true >= 0},
+        )
+        _write(after, row, history, rules)
+    return _changes(predicted, after), _changes(labelled, after), threads.outcomes
 
 
-def history_of(rows: Rows, row: int, rules: Rules) -> History:
+def row_history(rows: Rows, row: int, rules: Rules) -> History:
     """Return what a row says, as a History."""
     if rows.version[row] == IN_HISTORY:
         return rows.histories[row]
@@ -56,7 +59,7 @@ def history_of(rows: Rows, row: int, rules: Rules) -> History:
         predictions = (scored,)
     if rows.y_true[row] != NO_LABEL:
         labels = (_plain_mark(int(rows.labelled_at[row]), int(rows.y_true[row]), predictions, rules),)
-    return History(predictions, labels)
+    return history_of(predictions, labels, rules)
 
 
 def _plain_mark(labelled_at: int, y_true: int, predictions: Iterable[Scored], rules: Rules) -> Mark:
@@ -81,7 +84,7 @@ def _write(after: Rows, row: int, now: History, rules: Rules) -> None:
         after.labelled_at[row], after.y_true[row] = mark.labelled_at, mark.y_true
 
 
-def _threads(predictions: CodedPredictions, labels: CodedLabels) -> Iterator[tuple[int, list[Scored | Mark]]]:
+def _events(predictions: CodedPredictions, labels: CodedLabels) -> Iterator[tuple[int, list[Scored | Mark]]]:
     """Yield each row with its events in the order of reading."""
     events: list[Scored | Mark] = [
         Scored(version, at, y_pred, tuple(segments), tuple(scores))
@@ -99,17 +102,6 @@ def _threads(predictions: CodedPredictions, labels: CodedLabels) -> Iterator[tup
     by_row = np.lexsort((np.concatenate((predictions.order, labels.order)), row))
     for own, group in groupby(zip(row[by_row].tolist(), by_row.tolist(), strict=True), key=itemgetter(0)):
         yield own, [events[i] for _, i in group]
-
-
-def _identities(history: History) -> Counted:
-    """Return version -> what is counted of it, as an identity."""
-    return {p.version: (p, NO_LABEL) for p in history.predictions}
-
-
-def _labelled(history: History, rules: Rules) -> Counted:
-    """Return version -> what is counted of it, as a labelled prediction."""
-    stands = ((p, standing(p.predicted_at, history.labels, rules).y_true) for p in history.predictions)
-    return {p.version: (p, y_true) for p, y_true in stands if y_true >= 0}
 
 
 def _differences(before: Counted, now: Counted) -> Iterator[tuple[int, Scored, int]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.clock import MINUTE
 from monitor.join.events import NO_LABEL
-from monitor.join.history import open_since, without_old
+from monitor.join.history import without_old
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Rows
 from monitor.state.state import Fetched
 
@@ -100,8 +100,9 @@ class RowTable:
         expired = np.count_nonzero(predicted & alone & (own.predicted_at < passed - rules.correction_window))
         orphans = np.count_nonzero(labelled & alone & (own.labelled_at < passed - rules.label_first_wait))
         for history in own.histories.values():
-            more_expired, more_orphans = _past(history, passed, rules)
-            expired, orphans = expired + more_expired, orphans + more_orphans
+            if history.unmatched or history.waiting:
+                more_expired, more_orphans = _past(history, passed, rules)
+                expired, orphans = expired + more_expired, orphans + more_orphans
         return self._expired + int(expired), self._orphans + int(orphans)
 
     def forget(self, passed: int) -> None:
@@ -194,8 +195,7 @@ class RowTable:
 
 def _past(history: History, passed: int, rules: Rules) -> tuple[int, int]:
     """Return (expired predictions, orphans) of one id."""
-    unmatched, waiting = open_since(history, rules)
     return (
-        sum(at + rules.correction_window < passed for at in unmatched),
-        sum(at + rules.label_first_wait < passed for at in waiting),
+        sum(at + rules.correction_window < passed for at in history.unmatched),
+        sum(at + rules.label_first_wait < passed for at in history.waiting),
     )
