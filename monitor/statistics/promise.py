@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _BINARY: Final = 2
 _MACRO: Final = ("precision", "recall", "f1")
-RAW: Final = "compared at the folds' own class shares"
-"""The note on an AUC of so many classes that the folds do not keep what a reweighting needs."""
 
 
 class Promise:
@@ -61,10 +59,10 @@ class Promise:
         own: Floats = self._own[None]
         return own
 
-    def note(self, metric: str) -> str | None:
-        """Return what a reader of this metric's comparison should know."""
-        ranking = self._ranking
-        return RAW if metric in {"roc_auc", "pr_auc"} and ranking is not None and not ranking.mixable else None
+    @property
+    def reweights_ranking(self) -> bool:
+        """Whether AUC and average precision are promised at the live shares; of many classes, at the folds' own."""
+        return self._ranking is None or self._ranking.mixable
 
     def at(self, shares: Floats, scored: Floats, present: Mapping[str, Flags]) -> dict[str, Promised]:
         """Return metric -> corridor for a batch of windows.

@@ -18,7 +18,7 @@ from monitor.statistics.folds import design_effect, strayed
 from monitor.statistics.intervals import logit_normal, newcombe_auc
 from monitor.statistics.losses import Mean, loss_band, mean_loss
 from monitor.statistics.promised import Promised
-from monitor.statistics.ranking import CONTAMINATION, FEW, NEARLY_PERFECT, average_precision
+from monitor.statistics.ranking import CONTAMINATION, FEW, NEARLY_PERFECT, auc, average_precision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,14 +99,10 @@ class Ranking:
 
     def _pair_auc(self, counts: Floats, where_none: Floats | None) -> Floats:
         """Return A (K, G) of histograms (K, G, 512); where a fold lacks one of the two, what the pooled folds say."""
-        n = counts.sum(axis=-1)
         own = counts[np.arange(self._classes), self._own]
-        members = n[np.arange(self._classes), self._own][:, None]
-        below = counts.cumsum(axis=-1) - 0.5 * counts
-        won = (own[:, None, :] * below).sum(axis=-1)
-        empty: Floats = np.zeros_like(won) if where_none is None else where_none.copy()
-        np.divide(won, members * n, out=empty, where=members * n > 0)
-        return empty
+        won = auc(np.broadcast_to(own[:, None, :], counts.shape), counts)
+        missing: Floats = np.zeros_like(won) if where_none is None else where_none
+        return np.where(np.isnan(won), missing, won)
 
     def _weights(self, shares: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Return of shares (W, 1 or K, G): the negatives' q (W, K, G), the class's own (W, K), where both exist."""

@@ -91,7 +91,7 @@ def reason(code: int, *, width: float, margin: float, difference: float, least: 
     if code == FEW:
         return "too few labels"
     if code == EDGE:
-        return f"too few labels: the difference {difference:.2g} is close to the margin {margin:g}"
+        return f"too few labels for a difference of {difference:.2g} against margin {margin:g}"
     if code == SMALL:
         return too_small(width, margin)
     if code == STUCK:

@@ -96,7 +96,8 @@ def test_the_reasons_are_words():
     assert verdict.reason(OK, width=0.01, margin=0.03, difference=0.0, least=0.0) is None
     assert verdict.reason(FEW, width=0.01, margin=0.03, difference=0.0, least=0.0) == "too few labels"
     assert "0.06" in verdict.reason(WORSE, width=0.01, margin=0.03, difference=-0.1, least=0.06)
-    assert "close to the margin 0.03" in verdict.reason(EDGE, width=0.01, margin=0.03, difference=-0.031, least=0.0)
+    edge = verdict.reason(EDGE, width=0.01, margin=0.03, difference=-0.031, least=0.0)
+    assert edge == "too few labels for a difference of -0.031 against margin 0.03"
     assert "+-0.01" in verdict.reason(STUCK, width=0.01, margin=0.03, difference=-0.03, least=0.0)
     assert verdict.mix(0.84, 0.91) == "mix: the folds promise 0.84 at these class shares, 0.91 at their own"
 

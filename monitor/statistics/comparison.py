@@ -1,0 +1,211 @@
+"""Every metric of a batch of windows beside what the folds promise, with its verdict. Pure.
+
+All metrics of all windows stand in one matrix (windows, columns), so that a comparison costs the same few array
+operations whatever the number of metrics.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from monitor.statistics import verdict
+from monitor.statistics.names import LOSSES, METRICS, NEVER_JUDGED, OVERALL, OVERALL_BINARY, PER_CLASS, RANKED
+from monitor.statistics.report import Verdict
+from monitor.statistics.verdict import FEW, NONE, OK, WORSE, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from monitor.counts import Layout
+    from monitor.statistics.arrays import Floats
+    from monitor.statistics.promise import Promise
+    from monitor.statistics.promised import Promised
+    from monitor.statistics.verdict import Decision
+
+NO_BASELINE: Final = "no baseline for this version"
+NO_FOLDS: Final = "no folds for this segment"
+IMMATURE: Final = "immature"
+RAW: Final = "compared at the folds' own class shares"
+"""Said of an AUC of so many classes that the folds do not keep what a reweighting needs."""
+_BINARY: Final = 2
+_WORDS: Final = (None, Verdict.OK, Verdict.WORSE, *[Verdict.UNKNOWN] * 4)
+"""Code of a decision -> verdict."""
+
+
+class Columns:
+    """The metrics of a model in the order of a report: all of the first class, ..., all of the whole model."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Lay them out."""
+        k = layout.classes
+        overall = OVERALL + (OVERALL_BINARY if k == _BINARY else ())
+        self.metric: Final = [*PER_CLASS * k, *overall]
+        """Names, (columns,)."""
+        self.class_: Final[list[int | None]] = [c for c in range(k) for _ in PER_CLASS] + [None] * len(overall)
+        self.turned: Final = np.array([metric in LOSSES for metric in self.metric])
+        """Where less is better."""
+        self.never_judged: Final = np.array([metric in NEVER_JUDGED for metric in self.metric])
+        self.width: Final = {metric: k if metric in PER_CLASS else 1 for metric in METRICS}
+        """metric -> how many values it has in each window."""
+        starts = dict(zip(METRICS, np.cumsum([0, *self.width.values()]).tolist(), strict=False))
+        # A whole-model metric of two classes that is also one of each class is that of the positive class.
+        at = [layout.positive if metric in OVERALL_BINARY else 0 for metric in overall]
+        within = [c for c in range(k) for _ in PER_CLASS] + at
+        self._source = np.array([starts[metric] + c for metric, c in zip(self.metric, within, strict=True)])
+
+    def ordered(self, blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return (W, columns) from blocks (W, `width`), one for every metric in the order of `METRICS`."""
+        return np.concatenate(blocks, axis=1)[:, self._source]
+
+
+class Comparison(NamedTuple):
+    """What a batch of windows is compared with: lists of rows of Python values, None where there is none."""
+
+    baseline: list[list[float | None]]
+    lower: list[list[float | None]]
+    upper: list[list[float | None]]
+    raw: list[list[float | None]]
+    difference: list[list[float | None]]
+    difference_lower: list[list[float | None]]
+    difference_upper: list[list[float | None]]
+    verdict: list[list[Verdict | None]]
+    reason: list[list[str | None]]
+    needed: list[list[int | None]]
+
+
+class Live(NamedTuple):
+    """A batch of windows as the comparison needs it: (W, columns) unless it says otherwise."""
+
+    value: Floats
+    lower: Floats
+    """Of the closed form."""
+    upper: Floats
+    n: Floats
+    margin: Floats
+    shares: Floats
+    """(W, K) class shares of the labelled predictions."""
+    scored: Floats
+    """(W, K) class shares of those with scores."""
+    present: Mapping[str, NDArray[np.bool_]]
+    """precision, recall, f1 -> which classes (W, K) have a value."""
+    unlabelled: Floats
+    """(W, 1) predictions without a label in provisional windows; 0 in mature ones."""
+
+
+def compare(columns: Columns, live: Live, owners: Sequence[Promise | str]) -> Comparison:
+    """Return the comparison of every window with its promise, or with none for the reason that stands in its place."""
+    promised = _promised(columns, live, owners)
+    baseline, lower, upper, _ = promised
+    # Losses are turned round, so that more is better everywhere.
+    turned = columns.turned
+    sign = np.where(turned, -1.0, 1.0)
+    band = np.where(turned, -live.upper, live.lower), np.where(turned, -live.lower, live.upper)
+    corridor = np.where(turned, -upper, lower), np.where(turned, -lower, upper)
+    decision = decide(live.value * sign, band, baseline * sign, corridor, live.margin, live.n)
+    compared = np.array([[not isinstance(owner, str)] for owner in owners])
+    unpromised = compared & np.isnan(baseline) & ~np.isnan(live.value) & ~np.isnan(live.margin)
+    judged = (decision.code != NONE) | unpromised
+    immature = judged & (live.unlabelled > live.margin * live.n)
+    reasons = _reasons(columns, live, decision, promised)
+    for w, m in np.argwhere(unpromised).tolist():
+        reasons[w, m] = _missing(owners[w], columns, live, w, m)
+    for w, owner in enumerate(owners):
+        if isinstance(owner, str):
+            reasons[w, ~columns.never_judged] = owner
+    reasons[immature] = IMMATURE
+    _note(columns, owners, judged, reasons)
+    verdicts = np.array(_WORDS, object)[np.where(immature | unpromised, FEW, decision.code)]
+    needed = optional(np.where(immature, np.nan, decision.needed))
+    return Comparison(
+        baseline=optional(baseline),
+        lower=optional(lower),
+        upper=optional(upper),
+        raw=optional(promised[3]),
+        difference=optional(live.value - baseline),
+        difference_lower=optional(np.where(turned, -decision.upper, decision.lower)),
+        difference_upper=optional(np.where(turned, -decision.lower, decision.upper)),
+        verdict=verdicts.tolist(),
+        reason=reasons.tolist(),
+        needed=[[None if x is None else int(x) for x in row] for row in needed],
+    )
+
+
+def _promised(columns: Columns, live: Live, owners: Sequence[Promise | str]) -> Floats:
+    """Return value, lower, upper and raw of every promise, (4, W, columns); windows of one promise go together."""
+    promised = np.full((4, *live.value.shape), np.nan)
+    members: dict[int, list[int]] = {}
+    for w, owner in enumerate(owners):
+        members.setdefault(id(owner), []).append(w)
+    for windows in members.values():
+        owner = owners[windows[0]]
+        if isinstance(owner, str):
+            continue
+        whole = len(windows) == len(owners)
+        rows = slice(None) if whole else np.array(windows)
+        present = {name: flags[rows] for name, flags in live.present.items()}
+        found = owner.at(live.shares[rows], live.scored[rows], present)
+        for i in range(4):
+            promised[i, rows] = columns.ordered(
+                [_block(found.get(metric), i, len(windows), width) for metric, width in columns.width.items()]
+            )
+    return promised
+
+
+def _block(promised: Promised | None, field: int, windows: int, width: int) -> Floats:
+    """Return one field of a promise, (windows, width); NaN where there is none."""
+    return np.broadcast_to(np.nan if promised is None else promised[field], (windows, width))
+
+
+def _reasons(columns: Columns, live: Live, decision: Decision, promised: Floats) -> NDArray[np.object_]:
+    """Return the words for every decision, None where there is nothing to explain."""
+    code, margin = decision.code, live.margin
+    reasons = np.full(code.shape, None, object)
+    reasons[code == FEW] = verdict.reason(FEW, width=0.0, margin=0.0, difference=0.0, least=0.0)
+    for w, m in np.argwhere((code == WORSE) | (code > FEW)).tolist():
+        reasons[w, m] = verdict.reason(
+            int(code[w, m]),
+            width=float(decision.width[w, m]),
+            margin=float(margin[w, m]),
+            difference=float(decision.difference[w, m]) * (-1.0 if columns.turned[m] else 1.0),
+            least=-float(decision.upper[w, m]),
+        )
+    baseline, _, _, raw = promised
+    for w, m in np.argwhere((code == OK) & (np.abs(baseline - raw) > 0.5 * margin)).tolist():
+        reasons[w, m] = verdict.mix(float(baseline[w, m]), float(raw[w, m]))
+    return reasons
+
+
+def _missing(owner: Promise | str, columns: Columns, live: Live, window: int, column: int) -> str:
+    """Return why a promise has nothing to say about one column of a window."""
+    if isinstance(owner, str):
+        return owner
+    metric = columns.metric[column]
+    shares = live.scored if metric in RANKED else live.shares
+    return owner.missing(metric, columns.class_[column], shares[window])
+
+
+def _note(
+    columns: Columns, owners: Sequence[Promise | str], judged: NDArray[np.bool_], reasons: NDArray[np.object_]
+) -> None:
+    """Add to the reasons what a reader of a comparison should know besides."""
+    for w, owner in enumerate(owners):
+        if isinstance(owner, str) or owner.reweights_ranking:
+            continue
+        for m in np.flatnonzero(judged[w]).tolist():
+            if columns.metric[m] in OVERALL_BINARY:
+                reasons[w, m] = "; ".join(filter(None, (reasons[w, m], RAW)))
+
+
+def optional(values: Floats) -> list[list[float | None]]:
+    """Return rows of Python floats, None for NaN."""
+    missing = np.isnan(values)
+    boxed: NDArray[Any] = values
+    if missing.any():
+        boxed = values.astype(object)
+        boxed[missing] = None
+    rows: list[list[float | None]] = boxed.tolist()
+    return rows
