@@ -16,9 +16,11 @@ from monitor.cli import COMMANDS, main
 from monitor.counts import Counts, Layout
 from monitor.report.json import events_entry, metric_entry, window_entry
 from monitor.report.snapshot import AlertEntry
-from monitor.statistics import verdict
+from monitor.sources.reasons import REASONS, SKIPPED
+from monitor.statistics import comparison, estimate, verdict
 from monitor.statistics.names import METRICS
 from monitor.statistics.report import Maturity, MetricResult, Totals, Verdict, WindowResult
+from monitor.stream import TOO_OLD
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -129,8 +131,28 @@ def test_the_concepts_explain_every_reason_of_a_verdict(code):
     assert explained(verdict.reason(code, width=0.08, margin=0.03, difference=-0.02, least=0.05))
 
 
-def test_the_concepts_explain_a_shifted_mix():
-    assert explained(verdict.mix(0.71, 0.8))
+@pytest.mark.parametrize(
+    "reason",
+    [
+        verdict.mix(0.71, 0.8),
+        comparison.NO_BASELINE,
+        comparison.NO_FOLDS,
+        comparison.IMMATURE,
+        comparison.RAW,
+    ],
+)
+def test_the_concepts_explain_why_nothing_was_decided_or_what_moved_the_promise(reason):
+    assert explained(reason)
+
+
+def test_the_concepts_explain_why_a_value_is_undefined():
+    texts = [value for name, value in vars(estimate).items() if name.isupper() and isinstance(value, str)]
+    assert len(texts) > 5
+    assert [text for text in texts if f"`{text}`" not in " ".join(CONCEPTS.split())] == []
+
+
+def test_the_concepts_explain_why_an_event_is_rejected_or_skipped():
+    assert [text for text in (*REASONS, *SKIPPED, TOO_OLD) if f"`{text}`" not in CONCEPTS] == []
 
 
 @pytest.fixture
