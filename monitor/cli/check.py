@@ -36,13 +36,14 @@ def run(args: argparse.Namespace) -> int:
     """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
     from monitor.baselines.in_force import load_baselines
     from monitor.baselines.prospects import warnings
-    from monitor.config import load
+    from monitor.config import load, source_problems
 
     settings = load(args.config)
     baselines = load_baselines(settings)
     for line in _summary(settings, baselines):
         print(line)
-    for warning in warnings(settings, baselines):
+    unready = source_problems(settings) if settings.source.kind is not None else []
+    for warning in (*unready, *warnings(settings, baselines)):
         print(f"warning: {warning}", file=sys.stderr)
     return 0
 
@@ -51,8 +52,9 @@ def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood, line by line."""
     source = settings.source
     yield f"{settings.path}: valid"
+    named = [("predictions", source.predictions.path), ("labels", source.labels.path)]
     if source.kind is not None:
-        yield f"source     {source.kind}: predictions {source.predictions.path}, labels {source.labels.path}"
+        yield f"source     {source.kind}: {', '.join(f'{name} {path}' for name, path in named if path is not None)}"
     host, port = settings.listen
     yield f"server     http://{f'[{host}]' if ':' in host else host}:{port}, every {settings.evaluate_every.text}"
     for model in settings.models.values():

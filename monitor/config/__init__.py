@@ -1,6 +1,6 @@
 """Typed settings from one YAML file; all problems are reported at once, each with file:line and key path."""
 
-from monitor.config.read import load, require_source
+from monitor.config.read import load, require_source, source_problems
 from monitor.config.settings import (
     DeadLetters,
     Duration,
@@ -23,4 +23,5 @@ __all__ = [
     "SourceSettings",
     "load",
     "require_source",
+    "source_problems",
 ]

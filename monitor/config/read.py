@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from monitor.config.section import Key, Table
 
-MOST_BYTES = 4 * 2**20
-"""A configuration beyond this is some other file."""
+MOST_BYTES = 256 * 2**10
+"""A configuration beyond this is some other file: a hundred models take a tenth of it."""
 
 
 def load(path: Path | str) -> Settings:
@@ -52,6 +52,13 @@ def understand(raw: bytes, path: Path) -> Settings:
 
 def require_source(settings: Settings) -> None:
     """Raise InputError where a key is missing that `run` needs to read events."""
+    problems = source_problems(settings)
+    if problems:
+        raise InputError(*problems)
+
+
+def source_problems(settings: Settings) -> list[Problem]:
+    """Return the keys that are missing and that `run` needs to read events."""
     file = str(settings.path or "configuration")
     source = settings.source
     problems = []
@@ -61,8 +68,7 @@ def require_source(settings: Settings) -> None:
         if given.path is None:
             remedy = f"name the JSON Lines file to follow, such as `{name}: {{path: logs/{name}.jsonl}}`"
             problems.append(Problem(f"{file}: source.{name}.path", "is missing, and `run` needs it", remedy))
-    if problems:
-        raise InputError(*problems)
+    return problems
 
 
 def _raw(path: Path) -> bytes:
@@ -79,7 +85,9 @@ def _raw(path: Path) -> bytes:
         finding = f"cannot be read: {getattr(error, 'strerror', None) or error}"
         raise InputError(Problem(str(path), finding, "check the path and its permissions")) from None
     if len(raw) > MOST_BYTES:
-        raise InputError(Problem(str(path), "is larger than 4 MiB", "a configuration is small: is this another file?"))
+        raise InputError(
+            Problem(str(path), "is larger than 256 KiB", "a configuration is small: is this another file?")
+        )
     return raw
 
 

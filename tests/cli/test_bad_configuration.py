@@ -177,7 +177,7 @@ def test_all_problems_of_a_file_come_at_once_in_the_order_of_their_lines(tmp_pat
         (GOOD.encode("utf-16"), "", "UTF-16", "UTF-8"),
         (b"PAR1\x00\x01", ":1", "U+0000", "remove"),
         (b'{"prediction_id": 1}\n{"prediction_id": 2}\n', ":2", "not YAML", "check"),
-        (b"a: 1\n" * 2**20, "", "larger than 4 MiB", "another file"),
+        (b"a: 1\n" * 2**20, "", "larger than 256 KiB", "another file"),
         (b"models: {m: {classes: [a, b]}, '': {classes: [a, b]}}", ":1: models", "empty name", "write the name"),
         (b"models: 3", ":1: models", "single value", "mapping"),
         (b"models: {m: [a, b]}", ":1: models.m", "is a list", "mapping"),

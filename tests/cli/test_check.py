@@ -131,6 +131,13 @@ def test_classes_are_compared_under_the_class_text_rule(checked):
     assert (code, warnings) == (0, [])
 
 
+def test_what_run_will_miss_is_warned_of(checked):
+    code, out, warnings = checked(baseline(), CONFIG.replace(", labels: {path: l.jsonl}", ""))
+    assert code == 0
+    assert "labels None" not in out
+    assert ["source.labels.path: is missing, and `run` needs it; " in line for line in warnings] == [True]
+
+
 def test_what_is_valid_but_will_disappoint_is_warned_of(checked):
     config = "models: {churn: {classes: [stay, leave]}}"
     code, out, warnings = checked(config=config)

@@ -22,6 +22,12 @@ def test_the_help_of_every_command_shows_an_example(capsys, command):
     assert f"  foldwatch {command} " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("action", ["build", "crossval", "show"])
+def test_the_help_of_every_baseline_command_shows_an_example(capsys, action):
+    assert main(["baseline", action, "--help"]) == 0
+    assert f"  foldwatch baseline {action} " in capsys.readouterr().out
+
+
 def test_the_version_is_that_of_the_package(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"foldwatch {__version__}\n"

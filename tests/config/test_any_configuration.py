@@ -31,7 +31,7 @@ def outcome(path):
     return problems
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(raw=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_arbitrary_bytes_are_a_configuration_or_a_problem(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -39,7 +39,7 @@ def test_arbitrary_bytes_are_a_configuration_or_a_problem(tmp_path_factory, raw)
     assert outcome(path) or b"classes" in raw
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(value=VALUES, model=VALUES, objective=VALUES, source=VALUES)
 def test_any_value_at_any_key_is_understood_or_a_problem(tmp_path_factory, value, model, objective, source):
     path = tmp_path_factory.getbasetemp() / "shaped.yaml"
