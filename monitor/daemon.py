@@ -15,10 +15,9 @@ from monitor.counts.slices import AgingSlices
 from monitor.errors import SourceUnavailable
 from monitor.report.history import History
 from monitor.report.snapshot import Activity, Snapshot
-from monitor.reporting import Reporter
+from monitor.reporting import Reporter, promises_by_model
 from monitor.serve import Probes, Server
 from monitor.state.memory import MemoryState
-from monitor.statistics.promise import promises_of
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import live_schedule
 from monitor.stream import Halt, Stream
@@ -68,16 +67,7 @@ class Daemon:
         slices = AgingSlices.at(now)
         self._boundary = slices.boundary
         self._stream = Stream(settings, source, self._state, slices, skip_old=True)
-        promises = {
-            name: {
-                key: promise
-                for (model, _), baseline in baselines.items()
-                if model == name
-                for key, promise in promises_of(baseline).items()
-            }
-            for name in settings.models
-        }
-        self._reporter = Reporter(settings, self._state, promises)
+        self._reporter = Reporter(settings, self._state, promises_by_model(baselines))
         self._history = History(settings)
         self._alerts = VerdictAlerts()
         self._halt = Halt(settings.source.dead_letters.halt_share)

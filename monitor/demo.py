@@ -16,6 +16,7 @@ from monitor.clock import HOUR, MINUTE, SECOND
 from monitor.config import Duration, ModelSettings, Objective, Settings
 from monitor.counts import Layout
 from monitor.join.events import Labels, Predictions, Words
+from monitor.report.snapshot import Announcement
 from monitor.sources.source import Batch, ModelEvents
 from monitor.statistics.report import Maturity, Verdict
 
@@ -42,6 +43,9 @@ PER_HOUR = 2_400
 MARGIN = 0.1
 """A class has about 125 rows in the folds: their corridor alone is some 0.03 wide on each side, so a margin of 0.03
 could never be decided, however many labels production brings."""
+LEAST_SECONDS = 10
+PHASE_SECONDS = 30
+"""Of wall time, where nobody says how long the demo may take."""
 _SEED = 20260101
 _EVEN = np.full(10, 0.1)
 _SHIFTED = np.array([0.04, 0.16, 0.16, 0.10, 0.04, 0.16, 0.04, 0.10, 0.16, 0.04])
@@ -167,11 +171,11 @@ class AcceleratedClock:
 
     def __init__(self, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Start now, at BEGIN."""
-        self._speed, self._monotonic, self._begun = speed, monotonic, monotonic()
+        self.speed, self._monotonic, self._begun = speed, monotonic, monotonic()
 
     def now(self) -> int:
         """Return the demo's present in epoch milliseconds."""
-        return BEGIN + int((self._monotonic() - self._begun) * SECOND * self._speed)
+        return BEGIN + int((self._monotonic() - self._begun) * SECOND * self.speed)
 
 
 class DemoSource:
@@ -257,6 +261,32 @@ def _joined(parts: list[tuple[NDArray[np.int64], _Columns]], after: int, until: 
     kept = kept[np.argsort(at[kept], kind="stable")]
     columns = [np.concatenate([getattr(columns, name) for _, columns in parts])[kept] for name in _Columns._fields[1:]]
     return _Columns(at[kept], *columns)
+
+
+def speed(seconds: float | None) -> float:
+    """Return how fast time must run for all phases to be told in so many seconds; None: at leisure, again and again."""
+    if seconds is None:
+        return PHASE_HOURS * HOUR / (PHASE_SECONDS * SECOND)
+    return (_LENGTH + MINUTE * 15) / (max(seconds, 1.0) * SECOND)
+
+
+_LENGTH = len(PHASES) * PHASE_HOURS * HOUR + HORIZON.millis
+
+
+def is_over(moment: int) -> bool:
+    """Tell whether every phase has been told once, the labels of the last one included."""
+    return moment - BEGIN >= _LENGTH
+
+
+def announcement(moment: int) -> Announcement:
+    """Return the headline of a moment."""
+    phase = phase_at(moment)
+    number = PHASES.index(phase) + 1
+    return Announcement(
+        f"Phase {number} of {len(PHASES)}: {phase.name}",
+        f"{phase.announcement}. Margin {MARGIN:g}: a class has some 125 rows in the folds, and their corridor alone is "
+        "about 0.03 wide on each side, so that no number of labels could decide a margin of 0.03.",
+    )
 
 
 def phase_at(moment: int) -> Phase:

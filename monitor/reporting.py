@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.counts.windows import TrackKey, Windows
 from monitor.statistics.evaluate import WindowCounts, evaluate
+from monitor.statistics.promise import promises_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +15,21 @@ if TYPE_CHECKING:
     from monitor.config import ModelSettings, Settings
     from monitor.counts.slices import Deltas, Series
     from monitor.state.state import State
+    from monitor.statistics.baseline import Baseline
     from monitor.statistics.promise import Promise
     from monitor.statistics.report import WindowResult
     from monitor.statistics.schedule import Due
 
     Promises = Mapping[str, Mapping[tuple[str, str | None], Promise]]
     """model -> (version, segment or None) -> promise."""
+
+
+def promises_by_model(baselines: Mapping[tuple[str, str], Baseline]) -> Promises:
+    """Return what the folds promise: model -> (version, segment or None) -> promise."""
+    promises: dict[str, dict[tuple[str, str | None], Promise]] = {}
+    for (model, _), baseline in baselines.items():
+        promises.setdefault(model, {}).update(promises_of(baseline))
+    return promises
 
 
 class Reporter:

@@ -1,0 +1,153 @@
+"""`foldwatch backtest`: replays history through the same loop in true arrival order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.config import Settings
+
+FOUND_WORSE = 1
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the options of `backtest`."""
+    parser = subparsers.add_parser(
+        "backtest",
+        help="replay a log and see what each objective went through",
+        description="Replays history through the same loop as production, in true arrival order. P and L are CSV, JSON "
+        "Lines or Parquet, also .gz or .zst, a glob, or a directory of them. Without --labels the predictions carry "
+        "y_true (and labelled_at).",
+        epilog="example:\n  foldwatch backtest --config foldwatch.yaml --predictions 'logs/predictions-*.parquet' \\\n"
+        "      --labels logs/labels.csv --every 24h --json report.json --html report.html",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="F", help="the configuration, YAML")
+    parser.add_argument("--predictions", required=True, metavar="P", help="the predictions' log")
+    parser.add_argument("--labels", metavar="L", help="the labels' log")
+    parser.add_argument(
+        "--every", metavar="D", help="windows end on multiples of D, of 1m itself (default: the shortest window)"
+    )
+    parser.add_argument("--start", metavar="T", help="only events that arrive at T or later")
+    parser.add_argument("--end", metavar="T", help="only events that arrive before T")
+    parser.add_argument("--json", metavar="F", help="write the report as JSON; - for stdout")
+    parser.add_argument("--html", metavar="F", help="write the page of the whole period as one file; - for stdout")
+    parser.add_argument(
+        "--fail-on",
+        choices=("worse",),
+        help="exit with 1 if any mature window of an objective is WORSE",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, write the reports, print the summary; 1 where --fail-on found something."""
+    from monitor.backtest import run as replay_history
+    from monitor.baselines.in_force import load_baselines
+    from monitor.cli.options import moment
+    from monitor.cli.progress import Progress
+    from monitor.clock import SystemClock
+    from monitor.config import load
+    from monitor.errors import InputError, Problem
+    from monitor.report.json import BacktestWriter
+    from monitor.report.page import page
+    from monitor.report.table import summary, terminal
+    from monitor.sources.recording import Period
+    from monitor.sources.replay import Replay
+
+    settings = load(args.config)
+    baselines = load_baselines(settings)
+    every = _every(args.every, settings)
+    start = None if args.start is None else moment(args.start, "--start")
+    end = None if args.end is None else moment(args.end, "--end")
+    if start is not None and end is not None and start >= end:
+        raise InputError(Problem("--end", f"{args.end} is not later than --start {args.start}", "swap or correct them"))
+    if args.json == args.html == "-":
+        raise InputError(Problem("--html", "stdout cannot take two reports", "write one of them to a file"))
+    with ExitStack() as stack:
+        json_file = _output(args.json, "--json", stack)
+        html_file = _output(args.html, "--html", stack)
+        progress = stack.enter_context(Progress())
+        replay = Replay(
+            settings,
+            args.predictions,
+            args.labels,
+            now=SystemClock().now(),
+            period=Period(start, end),
+            progress=progress.read,
+        )
+        stack.callback(replay.close)
+        writer = None
+        if json_file is not None:
+            writer = stack.enter_context(BacktestWriter(json_file, config_sha256=settings.sha256))
+        replayed = replay_history(
+            settings,
+            replay,
+            baselines,
+            every,
+            listen=[writer.add] if writer else [],
+            progress=progress.replayed(replay.first_arrival, replay.last_arrival),
+        )
+        snapshot = replayed.snapshot
+        if writer is not None:
+            writer.finish(start=replayed.start, end=replayed.end, alerts=snapshot.alerts, totals=snapshot.totals)
+        if html_file is not None:
+            html_file.write(page(snapshot, served=False).encode())
+        progress.stop()
+    console = terminal(sys.stderr if "-" in (args.json, args.html) else sys.stdout)
+    console.print(summary(snapshot))
+    return FOUND_WORSE if args.fail_on == "worse" and replayed.worse else 0
+
+
+def _every(text: str | None, settings: Settings) -> int:
+    """Return the step between the ends of windows in ms. Raises InputError."""
+    from monitor.cli.options import duration
+    from monitor.clock import MINUTE
+    from monitor.errors import InputError, Problem
+
+    if text is None:
+        return min(window.millis for model in settings.models.values() for window in model.windows)
+    every = duration(text, "--every")
+    if every % MINUTE:
+        raise InputError(Problem("--every", f"{text} is no multiple of 1m", "write whole minutes, such as 15m"))
+    return every
+
+
+def _output(name: str | None, option: str, stack: ExitStack) -> BinaryIO | None:
+    """Open where a report goes, before anything is read; a run that fails leaves no half-written file."""
+    from monitor.errors import InputError, Problem
+
+    if name is None:
+        return None
+    if name == "-":
+        return sys.stdout.buffer
+    path = Path(name)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a directory")
+        file = temporary.open("wb")
+    except OSError as error:
+        remedy = "name a file in a folder that exists and that you may write to"
+        raise InputError(Problem(f"{option} {name}", f"cannot be written ({error.strerror})", remedy)) from error
+    stack.push(_keep_if_whole(file, temporary, path))
+    return file
+
+
+def _keep_if_whole(file: BinaryIO, temporary: Path, path: Path) -> Callable[..., None]:
+    """Return what closes a report and puts it in its place, or removes it where something failed."""
+
+    def leave(kind: type[BaseException] | None, *_: object) -> None:
+        file.close()
+        if kind is None:
+            temporary.replace(path)
+        else:
+            temporary.unlink()
+
+    return leave
