@@ -1,0 +1,41 @@
+"""Where each integer lies, and which bin a score falls into."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.counts.layout import BIN_EDGES, BINS, Layout, score_bins
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=50))
+def test_a_score_falls_between_its_stored_edges(scores):
+    p = np.array(scores)
+    assert score_bins(p).tolist() == np.searchsorted(BIN_EDGES, p, side="right").tolist()
+
+
+def test_every_edge_and_its_neighbours_fall_into_the_right_bin():
+    p = np.concatenate([BIN_EDGES, np.nextafter(BIN_EDGES, 0.0), np.nextafter(BIN_EDGES, 1.0), [0.0, 1.0, 5e-324]])
+    assert score_bins(p).tolist() == np.searchsorted(BIN_EDGES, p, side="right").tolist()
+    assert score_bins(np.array([[0.0, 1.0]])).tolist() == [[0, BINS - 1]]
+
+
+@pytest.mark.parametrize(
+    ("classes", "columns", "ranked", "by_class"),
+    [(2, 1, 1, 0), (3, 3, 3, 3), (20, 20, 20, 20), (21, 21, 21, 0), (50, 50, 50, 0), (51, 2, 0, 0), (1000, 2, 0, 0)],
+)
+def test_planes_lie_one_after_the_other(classes, columns, ranked, by_class):
+    layout = Layout(classes)
+    assert layout.score_columns == columns
+    assert layout.shapes["scores"] == (ranked, 2, BINS)
+    assert layout.shapes["losses"] == ((classes if ranked else 0), 5)
+    assert layout.shapes["scores_by_class"] == (by_class, by_class, BINS)
+    ends = [layout.offsets[name] + prod(shape) for name, shape in layout.shapes.items()]
+    assert list(layout.offsets.values()) == [0, *ends[:-1]]
+    assert layout.size == ends[-1]
+    assert layout.live_size == layout.offsets["scores_by_class"]
