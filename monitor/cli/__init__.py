@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 COMMANDS = ("demo", "init", "check", "run", "backtest", "baseline")
 """In the order in which somebody meets them; each is `monitor.cli.COMMAND`."""
 
+_EPILOG = """\
+example:
+  foldwatch demo --seconds 60
+
+`foldwatch COMMAND --help` shows an example of each.
+Exit codes: 0 fine, 1 the command found something, 2 usage, configuration or
+input error, 70 a fault of foldwatch itself."""
+
 USAGE_ERROR = 2
 OUR_FAULT = 70
 INTERRUPTED = 130
@@ -96,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="foldwatch",
         description="Does production agree with what cross-validation promised?",
-        epilog="example:\n  foldwatch demo --seconds 60\n\n`foldwatch COMMAND --help` shows an example of each.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

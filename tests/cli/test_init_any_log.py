@@ -14,10 +14,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES | st.text(max_size=2), inner, max_size=3),
     max_leaves=4,
 )
+CLASSES = st.sampled_from(["a", "b: #", 1, 1.0, True, None, "\u2028"])
 ROWS = st.lists(st.dictionaries(NAMES, VALUES, max_size=6), max_size=6)
 LIKELY = st.lists(
     st.fixed_dictionaries(
-        {"id": st.text(max_size=3), "ts": st.integers(10**12, 2 * 10**12), "y_pred": VALUES, "label": VALUES},
+        {"id": st.integers(), "ts": st.integers(10**12, 2 * 10**12), "y_pred": CLASSES, "label": CLASSES},
         optional={"score": VALUES, "scores": VALUES, "plan": VALUES, "model": VALUES, "version": VALUES},
     ),
     min_size=1,
