@@ -111,8 +111,12 @@ def run(
     """
     started = time.perf_counter()
     codes, classes = _classes(y, place, plan)
+    problems = _refuse_plan(plan, len(codes), groups, place)
+    problems += refusals.few_members(place, classes, codes, plan.folds)
+    if problems:
+        raise InputError(*problems)
     splits = split(plan, codes, groups, place)
-    _refuse_folds(plan, classes, codes, splits, place)
+    _refuse_absent_classes(plan, classes, codes, splits, place)
     layout = layout_of(classes, plan.positive)
     targets = _targets(classes)[codes]
     described = described_estimator(factory, plan.seed, estimator, search=plan.scheme == NESTED)
@@ -156,12 +160,9 @@ def run(
 def split(plan: Plan, codes: NDArray[np.int64], groups: NDArray[Any] | None, place: str) -> tuple[Split, ...]:
     """Return the folds of a plan, as scikit-learn splits classes (n,) and groups (n,), repeat by repeat.
 
-    Raises InputError where there are too few rows, members or groups.
+    Raises InputError where scikit-learn cannot.
     """
     n, k = len(codes), plan.folds
-    problems = _refuse_plan(plan, n, groups, place)
-    if problems:
-        raise InputError(*problems)
     rows = np.zeros((n, 1))
     try:
         with warnings.catch_warnings():
@@ -210,19 +211,18 @@ def _refuse_plan(plan: Plan, n: int, groups: NDArray[Any] | None, place: str) ->
     return problems
 
 
-def _refuse_folds(
+def _refuse_absent_classes(
     plan: Plan, classes: tuple[str, ...], codes: NDArray[np.int64], splits: tuple[Split, ...], place: str
 ) -> None:
-    """Raise InputError where a class has fewer members than folds, or none in some fold."""
-    problems = refusals.few_members(place, classes, codes, plan.folds)
-    if not problems:
-        names = [_named(fold, plan) for fold in splits]
-        for rows, parts in (
-            ("rows", [fold.validation for fold in splits]),
-            ("training rows", [fold.train for fold in splits]),
-        ):
-            fold = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-            problems += refusals.absent_classes(place, classes, names, codes[np.concatenate(parts)], fold, rows=rows)
+    """Raise InputError where a fold has no row of a class, to fit on or to validate."""
+    names = [_named(fold, plan) for fold in splits]
+    problems = []
+    for rows, parts in (
+        ("rows", [fold.validation for fold in splits]),
+        ("training rows", [fold.train for fold in splits]),
+    ):
+        fold = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        problems += refusals.absent_classes(place, classes, names, codes[np.concatenate(parts)], fold, rows=rows)
     if problems:
         raise InputError(*problems)
 

@@ -67,13 +67,14 @@ def described_estimator(factory: Callable[[], Any], seed: int, name: str, *, sea
     it should (`search`).
     """
     try:
-        estimator = seeded(factory(), seed)
+        estimator = factory()
     except Exception as error:
         finding = f"raised {type(error).__name__}: {error}"
         raise InputError(Problem(name, finding, "the factory takes no arguments and returns an estimator")) from error
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         finding = f"returned {type(estimator).__name__}, which has no fit and predict"
         raise InputError(Problem(name, finding, "return an unfitted scikit-learn estimator"))
+    estimator = seeded(estimator, seed)
     if search and not hasattr(estimator, "cv"):
         finding = f"returned {type(estimator).__name__}, which searches nothing, and scheme nested validates a search"
         raise InputError(Problem(name, finding, "return a search such as GridSearchCV, or use --scheme stratified"))

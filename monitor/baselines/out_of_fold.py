@@ -53,7 +53,7 @@ def build(
     """
     table = parse(frame, place, locate, reading)
     scheme = reading.scheme or _scheme(table)
-    problems = _refusals(table, scheme, place)
+    problems = [*table.problems, *_refusals(table, scheme, place)]
     if problems:
         raise InputError(*problems)
     folds = _folds(table, scheme)

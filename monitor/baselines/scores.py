@@ -27,10 +27,6 @@ _BINARY: Final = 2
 
 def positive_class(columns: Columns, classes: Sequence[str], reading: Reading) -> str | None:
     """Return the positive class: as told, or of two classes the one that alone has a `score_<class>`."""
-    if len(classes) < _BINARY:
-        found = f"holds only the class {classes[0]}" if classes else "holds no class"
-        columns.problems.append(Problem(columns.place, found, "a classifier needs at least two classes"))
-        return None
     if reading.positive is not None:
         wanted, shown = normal_class(reading.positive), ", ".join(classes[:SHOWN])
         if wanted in classes and len(classes) == _BINARY:
@@ -56,7 +52,9 @@ def probabilities(columns: Columns, classes: Sequence[str], layout: Layout) -> F
     if len(classes) == _BINARY:
         return _binary_scores(columns, classes, layout, by_name)
     if "score" in columns and not by_name:
-        finding = f"has a column score, and {len(classes)} classes"
+        finding = (
+            f"has a column score, which is for two classes, and {len(classes)} classes ({', '.join(classes[:SHOWN])})"
+        )
         columns.problems.append(Problem(columns.place, finding, "write one column score_CLASS for each class"))
     missing = [name for name in classes if name not in by_name]
     if not by_name or missing:

@@ -11,7 +11,7 @@ from monitor.baselines.classes import coded, layout_of, natural_order
 from monitor.baselines.columns import Columns
 from monitor.baselines.schemes import HOLDOUT
 from monitor.baselines.scores import from_threshold, kept_scores, positive_class, probabilities
-from monitor.errors import InputError
+from monitor.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MOST_SEGMENT_VALUES: Final = 50
 _NO_VALUE: Final = "(none)"
 _OTHER: Final = "(other)"
+_BINARY: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,12 @@ class OutOfFold:
     entities: tuple[str, ...]
     segments: tuple[Segment, ...]
     warnings: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    """What is wrong with the scores; all else was raised."""
 
 
 def parse(frame: pl.DataFrame, place: str, locate: Callable[[int], str], reading: Reading) -> OutOfFold:
-    """Return the valid columns of a raw table. Raises InputError with every problem found.
+    """Return the valid columns of a raw table. Raises InputError where folds and classes cannot be told.
 
     Classes are the texts of `y_true` and `y_pred`, numbers first and in their order, then words in natural order.
     """
@@ -85,14 +88,16 @@ def parse(frame: pl.DataFrame, place: str, locate: Callable[[int], str], reading
     segments = tuple(_segment(columns, name) for name in columns.names("segment_"))
     found = {text for part in (true, pred) if part for text in part[1] if text is not None}
     classes = natural_order(found)
-    positive = positive_class(columns, classes, reading)
-    _stop(columns, not columns.problems)
-    layout = layout_of(classes, positive)
+    if not columns.problems and len(classes) < _BINARY:
+        found_classes = f"holds only the class {classes[0]}" if classes else "holds no rows"
+        columns.problems.append(Problem(place, found_classes, "a classifier needs at least two classes"))
+    whole = not columns.problems
+    _stop(columns, len(classes) >= _BINARY)
+    layout = layout_of(classes, positive_class(columns, classes, reading))
     by_class = probabilities(columns, classes, layout)
-    _stop(columns, not columns.problems)
+    _stop(columns, whole)
     y_true = coded(*true, classes)
     y_pred = coded(*pred, classes) if pred else from_threshold(columns, by_class, layout, reading.threshold or 0.0)
-    _stop(columns, not columns.problems)
     return OutOfFold(
         classes=classes,
         layout=layout,
@@ -108,6 +113,7 @@ def parse(frame: pl.DataFrame, place: str, locate: Callable[[int], str], reading
         entities=() if entity is None else tuple(text if text is not None else "" for text in entity[1]),
         segments=segments,
         warnings=tuple(columns.warnings),
+        problems=tuple(columns.problems),
     )
 
 

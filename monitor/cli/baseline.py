@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from monitor.cli.baseline_options import register
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["register", "run"]
 
+A = TypeVar("A")
+B = TypeVar("B")
 _SHOWN = 10
 _BINARY = 2
 
@@ -59,10 +62,12 @@ def _crossval(args: argparse.Namespace) -> int:
 
     repeats = args.repeats or (REPEATS if args.scheme == REPEATED else 1)
     plan = Plan(args.model, args.version, args.scheme, args.folds, repeats, args.seed, args.positive)
-    folders = list(dict.fromkeys((Path(), args.data.parent, args.output.parent)))
-    with importable(folders):
-        factory = load_factory(args.estimator, folders)
-        rows = read_training_set(args.data, args.target, args.features, args.groups)
+    folders = list(dict.fromkeys((Path(), Path(args.data).parent, args.output.parent)))
+    with importable(folders), redirect_stdout(sys.stderr):  # what an estimator prints is no part of our output
+        factory, rows = _both(
+            lambda: load_factory(args.estimator, folders),
+            lambda: read_training_set(args.data, args.target, args.features, args.groups),
+        )
         with _Progress(plan.folds * repeats) as progress:
             found = run(
                 rows.x,
@@ -73,11 +78,26 @@ def _crossval(args: argparse.Namespace) -> int:
                 jobs=args.jobs,
                 about={"data": rows.about},
                 place=f"{args.data}: column {args.target}",
-                estimator=args.estimator,
+                estimator=f"--estimator {args.estimator}",
                 finished=progress.advance,
             )
     _keep(found.baseline, found.assignment, found.timings, args.output, found.warnings)
     return 0
+
+
+def _both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """Return what both return; raise InputError with the problems of both."""
+    from monitor.errors import InputError
+
+    try:
+        one = first()
+    except InputError as error:
+        try:
+            second()
+        except InputError as other:
+            raise InputError(*error.problems, *other.problems) from None
+        raise
+    return one, second()
 
 
 def _show(args: argparse.Namespace) -> int:

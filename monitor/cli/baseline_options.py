@@ -92,7 +92,7 @@ def _register_crossval(commands: argparse._SubParsersAction[argparse.ArgumentPar
         "      --estimator churn_model:make --folds 5 --scheme stratified --seed 7 --output baselines/churn-3.json",
     )
     _register_names(crossval)
-    crossval.add_argument("--data", type=Path, required=True, metavar="P", help="CSV, JSON Lines or Parquet, also .gz")
+    crossval.add_argument("--data", required=True, metavar="P", help="CSV, JSON Lines or Parquet, also .gz/.zst")
     crossval.add_argument("--target", required=True, metavar="COL", help="the column of classes")
     crossval.add_argument(
         "--estimator",
