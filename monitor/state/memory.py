@@ -84,6 +84,10 @@ class MemoryState:
         _add(self._dead_letters, commit.dead_letters)
         _add(self._skipped, commit.skipped)
 
+    def rows(self, model: str) -> int:
+        """Return how many ids of a model have a row."""
+        return len(self._tables[model])
+
     def series(self) -> Sequence[Series]:
         """Return every series that has slices, in the order of their texts."""
         return sorted((s for s, table in self._slices.items() if len(table)), key=lambda s: (*s[:2], s.segment or ""))
