@@ -12,13 +12,13 @@ from monitor.sources import reasons
 from monitor.sources.checks import EARLIEST, ModelRules, Moments, check
 from monitor.sources.columns import texts, without_nan
 from monitor.sources.events import labels_of, predictions_of
-from monitor.sources.fields import FieldPaths, Kind, field_paths
+from monitor.sources.fields import FieldPaths, Keys, Kind, field_paths
 from monitor.sources.json_lines import JsonLines
 from monitor.sources.reasons import REASONS
 from monitor.sources.source import Batch, ModelEvents, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,7 +83,7 @@ class Codec:
         """Build the types and lookups that `settings` ask for."""
         source = settings.source
         self._models = {name: ModelRules(model, source.default_version) for name, model in settings.models.items()}
-        self._default_model = source.default_model
+        self._default_model, self._default_version = source.default_model, source.default_version
         self._skew = source.max_clock_skew
         self.paths: Mapping[Kind, FieldPaths] = {
             kind: field_paths(
@@ -132,9 +132,32 @@ class Codec:
         ]
         return Decoded(outcome.valid, rejected, _skipped(len(outcome.skipped)), table.size)
 
+    def required(self, kind: Kind, columns: Collection[str]) -> Sequence[str]:
+        """Return our names of the fields that no event can do without and that none of these columns holds."""
+        paths = self.paths[kind]
+
+        def there(places: Iterable[Keys]) -> bool:
+            return any(keys[0] in columns for keys in places)
+
+        names = [
+            name for name in paths.single if name not in {"score", "labelled_at"} and not there(paths.single[name])
+        ]
+        if kind is Kind.LABELS and not there(paths.single["labelled_at"]):
+            names.append("labelled_at")
+        if "y_pred" in names and any(rules.derived for rules in self._models.values()):
+            scores = [paths.single["score"], *paths.scores.values()]
+            if any(there(places) for places in scores):
+                names.remove("y_pred")
+        given = {"model": self._default_model, "version": self._default_version}
+        return [name for name in names if given.get(name) is None]
+
     def segments(self, model: str) -> Sequence[str]:
         """Return the segment names of a model in the order of its frames' columns."""
         return tuple(self._models[model].model.segments)
+
+    def classes(self, model: str) -> Sequence[str]:
+        """Return the classes of a model as they are compared."""
+        return self._models[model].classes
 
     def _outcome(self, kind: Kind, table: Table, now: int) -> _Outcome:
         plausible = Moments(EARLIEST, now + self._skew)
@@ -177,7 +200,11 @@ class Codec:
 
 
 def batch_of(
-    codec: Codec, *parts: Decoded, offsets: Mapping[str, int] | None = None, passed: int | None = None
+    codec: Codec,
+    *parts: Decoded,
+    offsets: Mapping[str, int] | None = None,
+    passed: int | None = None,
+    notices: Sequence[str] = (),
 ) -> Batch:
     """Return the batch of what was read in this order; predictions and labels of a model come from one part each."""
     models: dict[str, ModelEvents] = {}
@@ -194,7 +221,7 @@ def batch_of(
             skipped[reason] = skipped.get(reason, 0) + count
         before += 2 * part.read
     rejected = [each for part in parts for each in part.rejected]
-    return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed)
+    return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed, notices)
 
 
 def _predictions(codec: Codec, model: str, frame: pl.DataFrame | None, before: int) -> Predictions | None:

@@ -56,24 +56,29 @@ class Block:
     @cached_property
     def frame(self) -> pl.DataFrame:
         """The cells as text. Raises InputError where records and header do not fit."""
-        plain = self.raw if self._without_blank_lines() else b"\n".join(record for _, record in self.records)
         columns = [number for number, name in enumerate(self.names) if self.wanted is None or name in self.wanted]
+        frame = self._cells(self.raw)
+        if frame.height and frame[:, 0].null_count() and self._has_blank_lines():
+            frame = self._cells(b"\n".join(record for _, record in self.records))
+        if self._may_be_short(frame) and (ragged := self._ragged()) is not None:
+            raise InputError(ragged)
+        frame = frame[:, columns]
+        frame.columns = [self.names[number] for number in columns]
+        return frame
+
+    def _cells(self, records: bytes) -> pl.DataFrame:
         titles = [f"c{number}" for number in range(len(self.names))]
-        if not plain:
-            return pl.DataFrame(schema={self.names[number]: pl.String for number in columns})
+        if not records.strip():
+            return pl.DataFrame(schema=dict.fromkeys(titles, pl.String))
         try:
-            frame = pl.read_csv(",".join(titles).encode() + b"\n" + plain, infer_schema=False)
+            frame = pl.read_csv(b"%b\n%b" % (",".join(titles).encode(), records), infer_schema=False)
         except pl.exceptions.PolarsError as wrong:
             raise InputError(self._finding(wrong)) from wrong
-        if self._may_be_short(frame, plain) and (ragged := self._ragged()) is not None:
-            raise InputError(ragged)
-        frame = frame.select(titles[number] for number in columns)
-        frame.columns = [self.names[number] for number in columns]
-        return frame.with_columns(pl.col(pl.String).replace("", None)) if b'""' in plain else frame
+        return frame.with_columns(pl.col(pl.String).replace("", None)) if b'""' in records else frame
 
     def line(self, row: int) -> int:
         """Return the line of a row, from 1."""
-        if self._without_blank_lines() and _QUOTE not in self.raw:
+        if _QUOTE not in self.raw and not self._has_blank_lines():
             return self.before + row + 1
         return self.before + self.records[row][0] + 1
 
@@ -81,17 +86,15 @@ class Block:
         """Return the bytes of a row."""
         return self.records[row][1]
 
-    def _without_blank_lines(self) -> bool:
+    def _has_blank_lines(self) -> bool:
         raw = self.raw
-        return not (b"\n\n" in raw or b"\n\r\n" in raw or raw.startswith((b"\n", b"\r\n")))
+        return b"\n\n" in raw or b"\n\r\n" in raw or raw.startswith((b"\n", b"\r\n"))
 
-    def _may_be_short(self, frame: pl.DataFrame, plain: bytes) -> bool:
+    def _may_be_short(self, frame: pl.DataFrame) -> bool:
         """Tell whether a record may lack cells, which polars fills up with nulls."""
-        if len(self.names) == 1:
+        if len(self.names) == 1 or not frame[:, -1].null_count():
             return False
-        if _QUOTE not in plain:
-            return plain.count(b",") != frame.height * (len(self.names) - 1)
-        return frame[:, -1].null_count() > 0
+        return _QUOTE in self.raw or self.raw.count(b",") != frame.height * (len(self.names) - 1)
 
     def _finding(self, wrong: Exception) -> Problem:
         """Return what is wrong with a block that polars does not read."""

@@ -47,6 +47,8 @@ class Batch:
     """Partition -> offset of the next event to read: what a commit of this batch makes durable."""
     passed: int | None = None
     """No event timed earlier than this will come any more, as far as the source can know; None: it cannot tell."""
+    notices: Sequence[str] = ()
+    """What a person should know of the reading itself, in words: a file was truncated, rotated, ..."""
 
 
 class Source(Protocol):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BLOCK = 8 * 2**20
 """Bytes that are decoded at once."""
 
+_COMPRESSED = {".gz", ".zst"}
 _COMPRESSED_BLOCK = 64 * 2**10
 """Small: a block of zeros grows a thousandfold."""
 _GZIP = 16 + zlib.MAX_WBITS
@@ -91,6 +92,20 @@ def _plain(stream: BinaryIO, progress: Callable[[int], None], size: int) -> Iter
     while block := stream.read(size):
         progress(stream.tell())
         yield block
+
+
+def _gathered(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Yield pieces put together to blocks of at least `size` bytes."""
+    waiting: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= size:
+            yield b"".join(waiting)
+            waiting, length = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _decompressed(path: Path, stream: BinaryIO, progress: Callable[[int], None]) -> Iterator[bytes]:

@@ -31,6 +31,7 @@ _CELLS = 2_000_000
 """Values in a chunk of a Parquet file."""
 _MOST_ROWS = 131_072
 _MAGIC = b"PAR1"
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _schema(path: Path) -> pl.Schema:
         )
     try:
         return pl.Schema(pl.read_parquet_schema(path))
-    except pl.exceptions.PolarsError as wrong:
+    except _UNREADABLE as wrong:
         raise InputError(_broken(path, wrong)) from wrong
 
 
@@ -168,7 +169,7 @@ def _parquet_chunks(path: Path, tell: Callable[[int], None], wanted: Collection[
                 yield _parquet_chunk(frame, path, done)
             done += frame.height
             tell(size * done // max(total, 1))
-    except pl.exceptions.PolarsError as wrong:
+    except _UNREADABLE as wrong:
         raise InputError(_broken(path, wrong)) from wrong
 
 
