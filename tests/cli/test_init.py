@@ -309,3 +309,13 @@ def test_a_typed_time_is_a_time(tmp_path, guessed):
     settings, text = guessed("--predictions", str(tmp_path / "p.parquet"))
     assert settings.source.predictions.fields["predicted_at"] == "when it was"
     assert "it holds times" in text
+
+
+def test_what_init_writes_replays_the_logs_without_another_word(tmp_path, logs, capsys):
+    both = logs(*churn())
+    config = tmp_path / "c.yaml"
+    assert main(["init", *both, "--output", str(config)]) == 0
+    assert main(["backtest", "--config", str(config), *both, "--json", str(tmp_path / "out.json")]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+    events = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["events"]
+    assert (events["predictions"], events["matched"], events["labels"], events["dead_letters"]) == (400, 400, 400, {})
