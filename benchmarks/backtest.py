@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -95,12 +94,24 @@ def make_log(folder: Path, events: int) -> None:
 def foldwatch(*arguments: str) -> tuple[float, float]:
     """Run the command; return wall seconds and peak memory in MB of the whole process."""
     begun = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "monitor", *arguments], stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        sys.exit(f"foldwatch {' '.join(arguments)} ended with {child.returncode}")
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+    # A child inherits the peak of who forks it: a small process stands between.
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", _SMALL, sys.executable, "-m", "monitor", *arguments],
+        stdout=subprocess.PIPE,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(f"foldwatch {' '.join(arguments)} ended with {done.returncode}")
+    return time.perf_counter() - begun, int(done.stdout) / 1024
+
+
+_SMALL = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
 
 
 def run_backtest(folder: Path, config: str, kind: str, every: str) -> tuple[float, float, int]:
