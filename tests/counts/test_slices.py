@@ -22,7 +22,13 @@ def one(n):
 
 
 @settings(max_examples=100, deadline=None)
-@given(moments, st.one_of(st.builds(FixedSlices, st.sampled_from([MINUTE, HOUR, DAY])), st.builds(AgingSlices.at, st.integers(0, 300 * DAY))))
+@given(
+    moments,
+    st.one_of(
+        st.builds(FixedSlices, st.sampled_from([MINUTE, HOUR, DAY])),
+        st.builds(AgingSlices.at, st.integers(0, 300 * DAY)),
+    ),
+)
 def test_a_moment_lies_in_its_slice_one_or_many_at_a_time(found, slices):
     starts = slices.starts(np.array(found))
     assert starts.tolist() == [slices.start(moment) for moment in found]

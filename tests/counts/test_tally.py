@@ -31,6 +31,13 @@ def events_of(layout, n, seed, unscored=0.2):
     return y_true.astype(np.int32), y_pred.astype(np.int32), scores, rng.choice([1, -1], n).astype(np.int8)
 
 
+def by_class_index(layout, row):
+    """The probability of each class."""
+    if layout.classes > 2:
+        return row
+    return [1 - row[0], row[0]] if layout.positive else [row[0], 1 - row[0]]
+
+
 def one_by_one(layout, y_true, y_pred, scores, sign, *, by_class=False):
     """The same Counts, in plain Python."""
     cells = Counter()
@@ -46,7 +53,7 @@ def one_by_one(layout, y_true, y_pred, scores, sign, *, by_class=False):
                 cells[at["scores"] + (column * 2 + (true == c)) * 512 + score_bin] += s
                 if by_class and 2 < k <= 20:
                     cells[at["scores_by_class"] + (c * k + true) * 512 + score_bin] += s
-            p = (np.array([1 - row[0], row[0]]) if layout.positive else np.array([row[0], 1 - row[0]])) if k == 2 else row
+            p = by_class_index(layout, row)
             eps = np.finfo(float).eps
             log_loss = -math.log(min(max(p[true], eps), 1 - eps))
             brier = sum((p[c] - (c == true)) ** 2 for c in range(k)) / (2 if k == 2 else 1)
@@ -133,9 +140,7 @@ def test_a_correction_takes_back_what_was_counted():
 
 
 def test_predictions_are_counted_per_predicted_class():
-    found = tally_predicted(
-        Layout(3), np.array([0, 2, 2, 1]), np.array([1, 1, 1, -1]), np.array([0, 0, 1, 1]), 3
-    )
+    found = tally_predicted(Layout(3), np.array([0, 2, 2, 1]), np.array([1, 1, 1, -1]), np.array([0, 0, 1, 1]), 3)
     assert [counts.plane("predicted").tolist() for counts in found] == [[1, 0, 1], [0, -1, 1], [0, 0, 0]]
     assert [counts.predictions for counts in found] == [2, 0, 0]
 
@@ -146,7 +151,10 @@ def test_blocks_are_summed_together():
     group = np.arange(n) % 4
     together = grouped(
         layout,
-        [(columns_predicted(layout, y_pred, sign), group), (columns_labelled(layout, y_true, y_pred, scores, sign), group)],
+        [
+            (columns_predicted(layout, y_pred, sign), group),
+            (columns_labelled(layout, y_true, y_pred, scores, sign), group),
+        ],
         4,
     )
     apart = zip(

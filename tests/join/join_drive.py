@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 from hypothesis import strategies as st
-from join_oracle import NULL, Law, L, P
+from join_oracle import NULL, L, Law, P
 
 from monitor.join.join import join, join_split
 from monitor.join.rows import CodedLabels, CodedPredictions, Rows

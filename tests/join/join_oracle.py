@@ -85,7 +85,9 @@ def final(events, law):
 
 
 def outcomes(events, law):
-    """What becomes of each label event, by the table of the contract, with everything known looked at again each time."""
+    """What becomes of each label event, by the table of the contract, with everything known looked at again each
+    time.
+    """
     became: dict[int, str] = {}
     for now, event in enumerate(events):
         before = events[:now]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ FAST = settings(max_examples=300, deadline=None)
 def split(items, cuts):
     """Cut a list at these places."""
     edges = [0, *sorted(min(cut, len(items)) for cut in cuts), len(items)]
-    return [items[lo:hi] for lo, hi in zip(edges[:-1], edges[1:], strict=True)]
+    return [items[lo:hi] for lo, hi in itertools.pairwise(edges)]
 
 
 def without_ties(found):

@@ -56,7 +56,10 @@ def predictions_of(versions, regions, order=None):
         Words(np.arange(n, dtype=np.int32), tuple(versions)),
         np.zeros(n, np.int32),
         np.zeros((n, 1)),
-        {**empty.segments, "region": Words(np.array([-1 if r is None else words.index(r) for r in regions], np.int32), words)},
+        {
+            **empty.segments,
+            "region": Words(np.array([-1 if r is None else words.index(r) for r in regions], np.int32), words),
+        },
     )
 
 
@@ -81,7 +84,7 @@ def test_beyond_fifty_values_there_is_other():
     vocabulary = Vocabulary.of({"region": None})
     regions = [None, *(f"r{i:03}" for i in range(MOST_VALUES + 9))]
     _, segments, vocabulary = coded(predictions_of(["1"] * len(regions), regions), vocabulary)
-    (_, values), = vocabulary.segments
+    ((_, values),) = vocabulary.segments
     assert values == (NONE, *(f"r{i:03}" for i in range(MOST_VALUES)), OTHER)
     assert segments[-9:, 0].tolist() == [len(values) - 1] * 9
     _, again, after = coded(predictions_of(["1"], ["something else"]), vocabulary)
@@ -89,7 +92,10 @@ def test_beyond_fifty_values_there_is_other():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("12"), st.sampled_from(["a", "b", OTHER, None])), max_size=12), st.integers(0, 12))
+@given(
+    st.lists(st.tuples(st.sampled_from("12"), st.sampled_from(["a", "b", OTHER, None])), max_size=12),
+    st.integers(0, 12),
+)
 def test_no_split_changes_the_codes(found, cut):
     def of(part):
         return predictions_of([v for v, _ in part], [r for _, r in part])

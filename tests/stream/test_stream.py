@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import asdict, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "join")]
-
 from join_oracle import NULL, L, Law, P, final, totals
 from stream_drive import GivenSource, batch_of, settings_of
 
@@ -48,7 +43,15 @@ events = st.lists(st.one_of(predictions, labels, labels), max_size=16)
 def written(event):
     """The oracle's event as the stream's."""
     if isinstance(event, P):
-        return ("p", f"id{event.id}", f"v{event.version}", event.at * UNIT, event.y_pred, REGIONS[event.segment], event.score)
+        return (
+            "p",
+            f"id{event.id}",
+            f"v{event.version}",
+            event.at * UNIT,
+            event.y_pred,
+            REGIONS[event.segment],
+            event.score,
+        )
     return ("l", f"id{event.id}", event.at * UNIT, event.y_true)
 
 
@@ -117,7 +120,9 @@ def test_the_totals_are_the_oracles_as_of_what_has_passed(found, cuts, passed):
 
 
 def in_order_of_arrival(found):
-    """Events in the order of their own times, predictions first, without ids that come again when they are forgotten."""
+    """Events in the order of their own times, predictions first, without ids that come again when they are
+    forgotten.
+    """
     ordered = sorted(found, key=lambda e: (e.at, isinstance(e, L)))
     reach, last = LAW.correction + LAW.first_wait, {}
     kept = []
@@ -260,7 +265,9 @@ def test_minutes_become_hours_when_their_day_is_over():
     for series in stream.state.series():
         sums = [Counts.sum(LAYOUT, [c for (s, _), c in found.items() if s == series]) for found in (before, after)]
         assert sums[0] == sums[1]
-        assert {k: c for k, c in before.items() if k[1] >= boundary} == {k: c for k, c in after.items() if k[1] >= boundary}
+        assert {k: c for k, c in before.items() if k[1] >= boundary} == {
+            k: c for k, c in after.items() if k[1] >= boundary
+        }
     stream.age(now)
     assert stream.slices == AgingSlices(boundary)
 
