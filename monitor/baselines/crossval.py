@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -124,14 +125,15 @@ def run(
     done = in_children(
         partial(validate_fold, work), len(splits), jobs=jobs or default_jobs(), preload=__name__, finished=finished
     )
-    folds, timings, warned = [], [], []
+    folds, timings = [], []
+    warned: Counter[str] = Counter()
     for one, fold in zip(done, splits, strict=False):
         if one.result is None:
             finding = f"{one.error} in fold {_named(fold, plan)}"
             raise InputError(Problem(estimator, finding, "mend the estimator or the columns it is given"))
         folds.append(Fold(fold.fold, fold.repeat, len(fold.train), one.result.validation, one.result.train))
         timings.append(FoldTiming(fold.fold, fold.repeat, one.cpu_seconds, one.peak_memory))
-        warned += [f"{estimator}: fold {_named(fold, plan)}: {text}" for text in one.result.warned]
+        warned.update(one.result.warned)
     assignment = fingerprints.assignment_text((fold.repeat, fold.fold, fold.validation) for fold in splits)
     baseline = sealed(
         Baseline(
@@ -153,8 +155,9 @@ def run(
             },
         )
     )
-    warned += thin.warnings(baseline)
-    return CrossValidated(baseline, assignment, Timings(time.perf_counter() - started, tuple(timings)), tuple(warned))
+    said = [f"{estimator}: {text} (in {n} of {len(folds)} folds)" for text, n in warned.items()]
+    said += thin.warnings(baseline)
+    return CrossValidated(baseline, assignment, Timings(time.perf_counter() - started, tuple(timings)), tuple(said))
 
 
 def split(plan: Plan, codes: NDArray[np.int64], groups: NDArray[Any] | None, place: str) -> tuple[Split, ...]:

@@ -94,7 +94,9 @@ def validate_fold(work: Work, at: int) -> ScoredFold:
         estimator.fit(_rows(work.x, fold.train), work.y[fold.train])
         validation = _scored_rows(work, estimator, fold.validation, by_class=True)
         train = _scored_rows(work, estimator, fold.train, by_class=False)
-    warned = sorted({f"{one.category.__name__}: {str(one.message).strip().splitlines()[0]}" for one in caught})
+    warned = sorted(
+        {f"{one.category.__name__}: {str(one.message).strip().splitlines()[0].rstrip(':')}" for one in caught}
+    )
     return ScoredFold(validation, train, tuple(warned))
 
 

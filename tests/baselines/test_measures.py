@@ -9,10 +9,11 @@ import pytest
 from scipy.stats import t
 
 from monitor.baselines.file import sealed
-from monitor.baselines.measures import measured
+from monitor.baselines.measures import fold_values, measured
 from monitor.baselines.timings import FoldTiming, Timings
 from monitor.counts import Counts, Layout, tally_labelled
 from monitor.statistics.baseline import Baseline, Fold
+from monitor.statistics.estimate import estimate
 
 CONFUSIONS = np.array([[[40, 10], [5, 45]], [[44, 6], [8, 42]], [[38, 12], [2, 48]], [[45, 5], [9, 41]]])
 TRAINED = np.array([[[130, 20], [10, 140]]] * 4)
@@ -152,3 +153,16 @@ def test_a_thousand_classes_are_measured():
     shown = measured(sealed(Baseline("m", "1", names, layout, "plain", tuple(folds), "")), None).document
     assert shown["overall"]["accuracy"]["value"] == pytest.approx(0.8, abs=0.02)
     assert len(shown["M2"]) == k
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_folds_are_scored_by_the_metrics_of_production(classes):
+    layout = Layout(classes, classes - 1)
+    random = np.random.default_rng(3)
+    y_true, y_pred = random.integers(0, classes, (2, 300))
+    scores = random.dirichlet(np.ones(classes), 300)[:, : layout.score_columns]
+    one = np.ones(300, np.int64)
+    folds = tally_labelled(layout, y_true, y_pred, scores, one, np.arange(300) % 3, 3, by_class=True)
+    production = estimate(layout, folds)
+    for metric, found in fold_values(layout, folds).items():
+        np.testing.assert_array_equal(found.reshape(3, -1), production[metric].value)
