@@ -50,23 +50,30 @@ class Daemon:
         clock: Clock,
         baselines: Mapping[tuple[str, str], Baseline],
         *,
-        bury: Callable[[Rejected, int], None] | None = None,
+        bury: Callable[[Sequence[Rejected], int], None] | None = None,
         announce: Callable[[int], Announcement | None] | None = None,
         watch: Callable[[Snapshot], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Bind the address of the server; raises InputError when it cannot be had.
 
-        `bury` takes every dead letter with the moment it was rejected; `announce` tells the headline of a moment;
+        `bury` keeps dead letters, with the moment they were rejected; `announce` tells the headline of a moment;
         `watch` sees every Snapshot that is published.
         """
         self._settings, self._source, self._clock, self._monotonic = settings, source, clock, monotonic
-        self._bury, self._announce, self._watch = bury, announce, watch
+        self._announce, self._watch = announce, watch
         now = clock.now()
         self._state = MemoryState(settings.models)
         slices = AgingSlices.at(now)
         self._boundary = slices.boundary
-        self._stream = Stream(settings, source, self._state, slices, skip_old=True)
+        self._stream = Stream(
+            settings,
+            source,
+            self._state,
+            slices,
+            skip_old=True,
+            bury=None if bury is None else lambda letters: bury(letters, clock.now()),
+        )
         self._reporter = Reporter(settings, self._state, promises_by_model(baselines))
         self._history = History(settings)
         self._alerts = VerdictAlerts()
@@ -111,18 +118,13 @@ class Daemon:
         for series, slices in step.slices.items():
             if series.segment is None:
                 self._predictions[series.model, series.version] += sum(c.predictions for c in slices.values())
-        if step.rejected:
-            self._reject(step.rejected)
+        self._say_rejected(step.rejected)
         if self._halt.observe(step):
             self._stop_reading()
         return step.read
 
-    def _reject(self, rejected: Sequence[Rejected]) -> None:
-        """Bury dead letters, and say so once per reason."""
-        now = self._clock.now()
-        for letter in rejected:
-            if self._bury is not None:
-                self._bury(letter, now)
+    def _say_rejected(self, rejected: Sequence[Rejected]) -> None:
+        """Log dead letters once per reason, with the first place."""
         for reason, n in Counter(letter.reason for letter in rejected).items():
             place = next(letter.place for letter in rejected if letter.reason == reason)
             LOG.warning("dead letters", extra={"reason": reason, "events": n, "first": place})

@@ -21,7 +21,7 @@ from monitor.state.state import Commit, ModelCommit
 from monitor.statistics.report import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from monitor.join.vocabulary import Vocabulary
     from monitor.sources.source import Rejected, Source
     from monitor.state.state import ModelState, State
+
+    Bury = Callable[[Sequence[Rejected]], None]
 
 TOO_OLD: Final = "too old"
 """Why an event is skipped that is timed before everything that is kept."""
@@ -58,14 +60,25 @@ class Stream:
     """Takes events from a source into a state, one batch a step. The state is the truth: it says where to go on."""
 
     def __init__(
-        self, settings: Settings, source: Source, state: State, slices: Slices, *, skip_old: bool = False
+        self,
+        settings: Settings,
+        source: Source,
+        state: State,
+        slices: Slices,
+        *,
+        skip_old: bool = False,
+        bury: Bury | None = None,
     ) -> None:
-        """Wire the parts. `skip_old` (the daemon) skips events timed before everything that is kept."""
+        """Wire the parts. `skip_old` (the daemon) skips events timed before everything that is kept.
+
+        `bury` keeps dead letters; it is called before the commit, so that none is lost when either fails.
+        """
         self.state: Final = state
         self._source = source
         self._settings = settings
         self._slices = slices
         self._skip_old = skip_old
+        self._bury = bury
         self._sought = False
         self._rules = {
             name: Rules.of(model.classes, model.correction_window.millis, model.label_first_wait.millis)
@@ -86,6 +99,10 @@ class Stream:
             self._source.seek(self.state.offsets())
             self._sought = True
         batch = self._source.poll()
+        if batch.rejected and self._bury is not None:
+            self._sought = False  # until they are buried the batch is not taken: the next step reads it again
+            self._bury(batch.rejected)
+            self._sought = True
         skipped = Counter(batch.skipped)
         models: dict[str, ModelCommit] = {}
         slices: dict[Series, Mapping[int, Counts]] = {}
