@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import beta
 
 from monitor.clock import DAY, HOUR, parse_duration, parse_time
 from monitor.config import Duration, ModelSettings, Objective, Settings
@@ -57,9 +56,11 @@ def digits(**more):
     return model("digits", [str(i) for i in range(10)], ("2h",), "30m", margin=0.1, **more)
 
 
-def jeffreys(k, n):
-    lower, upper = beta.ppf((0.025, 0.975), k + 0.5, n - k + 0.5)
-    return (0.0 if k <= 0 else float(lower)), (1.0 if k >= n else float(upper))
+def wilson(k, n):
+    """Return a plausible band: which one is not the question here, and this one is quick."""
+    z, p = 1.96, k / n
+    middle, half = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    return (middle - half) / (1 + z * z / n), min((middle + half) / (1 + z * z / n), 1.0)
 
 
 def result(metric, class_, k, n, promised, margin=0.03, *, immature=False, folds=FOLD_ROWS):
@@ -67,10 +68,10 @@ def result(metric, class_, k, n, promised, margin=0.03, *, immature=False, folds
     if n == 0:
         return MetricResult(metric, class_, None, None, None, 0.95, "none", 0, 1.0, "no labelled predictions")
     value = k / n
-    lower, upper = jeffreys(k, n)
+    lower, upper = wilson(k, n)
     if promised is None:
         return MetricResult(metric, class_, value, lower, upper, 0.95, "jeffreys", n, 1.0, None, reason="no baseline")
-    low, high = jeffreys(promised * folds, folds)
+    low, high = wilson(promised * folds, folds)
     difference = value - promised
     between = (
         difference - float(np.hypot(value - lower, high - promised)),
