@@ -15,7 +15,6 @@ import io
 import os
 import sys
 import traceback
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from monitor import __version__
@@ -112,6 +111,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (or FOLDWATCH_DEBUG=1)")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name in COMMANDS:
-        if find_spec(f"monitor.cli.{name}") is not None:
-            importlib.import_module(f"monitor.cli.{name}").register(subparsers)
+        importlib.import_module(f"monitor.cli.{name}").register(subparsers)
     return parser
