@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class DeadLetterFile:
-    """Appends to one file: `{reason, detail, at, place, original}`, `original_base64` where the bytes are not UTF-8."""
+    """Appends to one file: `{key, value, reason, detail, at}`.
+
+    `key` is the place of the bad event, `value` its bytes as they were read: text, or base64 with `"encoding":
+    "base64"` beside it where they are not UTF-8.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open `path` for appending, and make its directory. Raises InputError where that cannot be done."""
@@ -62,14 +66,9 @@ class DeadLetterFile:
 
 
 def _entry(rejected: Rejected, at: int) -> dict[str, str]:
-    entry = {
-        "reason": rejected.reason,
-        "detail": rejected.detail,
-        "at": format_time(at),
-        "place": rejected.place,
-    }
+    about = {"reason": rejected.reason, "detail": rejected.detail, "at": format_time(at)}
     try:
-        entry["original"] = rejected.original.decode()
+        return {"key": rejected.place, "value": rejected.original.decode(), **about}
     except UnicodeDecodeError:
-        entry["original_base64"] = base64.b64encode(rejected.original).decode()
-    return entry
+        value = base64.b64encode(rejected.original).decode()
+        return {"key": rejected.place, "value": value, "encoding": "base64", **about}
