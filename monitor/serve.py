@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS: Final = 3
 """How long open answers may take when the server stops."""
+_NOT_FOUND: Final = 404
+_METHOD_NOT_ALLOWED: Final = 405
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -78,7 +80,7 @@ class Shown:
 
 
 class Server:
-    """Binds its address when it is made, so that a port in use is found before anything starts; answers after `start`."""
+    """Binds its address when it is made, so that a port in use is found at once; answers after `start`."""
 
     def __init__(self, listen: tuple[str, int], probes: Probes, snapshot: Snapshot) -> None:
         """Listen on (host, port), port 0 for any free one, and show `snapshot` until something newer is published.
@@ -148,7 +150,9 @@ class Server:
             Route("/", self._page),
             Route("/api/v1/report", self._report),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        application = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        application.router.redirect_slashes = False
+        return application
 
     async def _metrics(self, request: Request) -> Response:
         body, content_type = self._shown.exposition.body(request.headers.get("accept", ""))
@@ -197,10 +201,9 @@ def _probed(trouble: str | None, state: str) -> Response:
 async def _refused(_: Request, error: Exception) -> Response:
     """Return the answer to a path or method that does not exist, in plain words."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    allowed = error.headers if isinstance(error, HTTPException) else None
     texts = {
-        404: "not found: there are /, /metrics, /api/v1/report, /-/healthy and /-/ready\n",
-        405: "method not allowed: everything here is read with GET\n",
+        _NOT_FOUND: "not found: there are /, /metrics, /api/v1/report, /-/healthy and /-/ready\n",
+        _METHOD_NOT_ALLOWED: "method not allowed: everything here is read with GET\n",
     }
-    text = texts.get(status, "error\n")
-    return PlainTextResponse(text, status_code=status, headers=_HEADERS | dict(allowed or {}))
+    allowed = {"Allow": "GET, HEAD"} if status == _METHOD_NOT_ALLOWED else {}
+    return PlainTextResponse(texts.get(status, "error\n"), status_code=status, headers=_HEADERS | allowed)
