@@ -49,17 +49,26 @@ class Columns:
         self.turned: Final = np.array([metric in LOSSES for metric in self.metric])
         """Where less is better."""
         self.never_judged: Final = np.array([metric in NEVER_JUDGED for metric in self.metric])
-        self.width: Final = {metric: k if metric in PER_CLASS else 1 for metric in METRICS}
-        """metric -> how many values it has in each window."""
-        starts = dict(zip(METRICS, np.cumsum([0, *self.width.values()]).tolist(), strict=False))
+        widths = [k if metric in PER_CLASS else 1 for metric in METRICS]
+        ends = np.cumsum(widths).tolist()
+        self._place = {m: slice(end - width, end) for m, end, width in zip(METRICS, ends, widths, strict=True)}
         # A whole-model metric of two classes that is also one of each class is that of the positive class.
         at = [layout.positive if metric in OVERALL_BINARY else 0 for metric in overall]
         within = [c for c in range(k) for _ in PER_CLASS] + at
-        self._source = np.array([starts[metric] + c for metric, c in zip(self.metric, within, strict=True)])
+        self._source = np.array([self._place[m].start + c for m, c in zip(self.metric, within, strict=True)])
 
     def ordered(self, blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return (W, columns) from blocks (W, `width`), one for every metric in the order of `METRICS`."""
+        """Return (W, columns) from blocks (W, K or 1), one for every metric in the order of `METRICS`."""
         return np.concatenate(blocks, axis=1)[:, self._source]
+
+    def laid_out(self, promised: Mapping[str, Promised], windows: int) -> Floats:
+        """Return value, lower, upper and raw of promises, (4, windows, columns); NaN where there is none."""
+        out = np.full((4, windows, self._source.max() + 1), np.nan)
+        for metric, corridor in promised.items():
+            place = self._place[metric]
+            for field, values in zip(out, corridor, strict=True):
+                field[:, place] = values
+        return out[:, :, self._source]
 
 
 class Comparison(NamedTuple):
@@ -148,16 +157,8 @@ def _promised(columns: Columns, live: Live, owners: Sequence[Promise | str]) -> 
         rows = slice(None) if whole else np.array(windows)
         present = {name: flags[rows] for name, flags in live.present.items()}
         found = owner.at(live.shares[rows], live.scored[rows], present)
-        for i in range(4):
-            promised[i, rows] = columns.ordered(
-                [_block(found.get(metric), i, len(windows), width) for metric, width in columns.width.items()]
-            )
+        promised[:, rows] = columns.laid_out(found, len(windows))
     return promised
-
-
-def _block(promised: Promised | None, field: int, windows: int, width: int) -> Floats:
-    """Return one field of a promise, (windows, width); NaN where there is none."""
-    return np.broadcast_to(np.nan if promised is None else promised[field], (windows, width))
 
 
 def _reasons(columns: Columns, live: Live, decision: Decision, promised: Floats) -> NDArray[np.object_]:

@@ -48,6 +48,7 @@ class Promise:
         self._folds = FoldRates(rates, folds.counts)
         self._known = rates.members > 0
         self._own = rates.members / rates.members.sum()
+        self._own_mixed = rates.cells.mixed(self._own[None])
         self._recall = self._constant_recall()
         scored = bool(folds.pooled.sparse("losses")[0].size)
         self._ranking = Ranking(folds, level) if scored else None
@@ -126,8 +127,7 @@ class Promise:
         variance = np.concatenate([closed[name] for name in names], axis=-1)
         stray = strayed(np.concatenate([by_fold[name] for name in names], axis=-1), self._ratio)
         lower, upper = _matched(value, np.maximum(variance, stray), rates.members.sum(), self.level)
-        raw_shares = np.broadcast_to(self.own_shares, shares.shape)
-        raws = _values(raw_shares, rates.cells.mixed(self.own_shares), rates.right, present)
+        raws = _values(self.own_shares, self._own_mixed, rates.right, present)
         split = ([*np.split(x, cuts, axis=-1)] for x in (value, lower, upper))
         promised = {name: Promised(v, lo, hi, raws[name]) for name, v, lo, hi in zip(names, *split, strict=True)}
         if len(self.classes) == _BINARY:
@@ -143,7 +143,7 @@ class Promise:
         spread = rates.variance.mixed(square)
         own = square * rates.variance_right
         mixed = rates.cells.mixed(shares)
-        precision, f1 = (np.nan_to_num(values[name]) for name in ("precision", "f1"))
+        precision, f1 = (_or_zero(values[name]) for name in ("precision", "f1"))
         # Var(sum_i pi_i (d_ij - P) R_ij) = P^2 sum_i pi_i^2 V_ij + pi_j^2 V_jj (1 - 2 P), and alike with 2 d_ij for F1.
         variances = {
             "precision": ratio(precision * precision * spread + own * (1.0 - 2.0 * precision), mixed * mixed, 0.0),
@@ -210,9 +210,8 @@ def _values(
     values = {"precision": precision, "f1": f1, "accuracy": hit.sum(axis=-1, keepdims=True)}
     if shares.shape[-1] > _BINARY:
         values["specificity"] = np.clip(1.0 - ratio(mixed - hit, 1.0 - shares), 0.0, 1.0)
-    recall = np.broadcast_to(right, hit.shape)
-    for name, value in (("precision", precision), ("recall", recall), ("f1", f1)):
-        flags = present[name] & ~np.isnan(value) if partly else np.broadcast_to(present[name], value.shape)
+    for name, value in (("precision", precision), ("recall", right), ("f1", f1)):
+        flags = present[name] & ~np.isnan(value) if partly else present[name]
         total = np.where(flags, value, 0.0).sum(axis=-1, keepdims=True)
         values[f"macro_{name}"] = ratio(total, _number(flags))
     return values
@@ -229,6 +228,11 @@ def _matched(value: Floats, variance: Floats, cases: float, level: float) -> tup
     inner = np.where((value > 0) & (value < 1), np.clip(value, deviation, 1.0 - deviation), value)
     lower, upper = beta_matched(inner, most, level, cases)
     return np.minimum(lower, value), np.maximum(upper, value)
+
+
+def _or_zero(values: Floats) -> Floats:
+    """Return the values, 0 where undefined."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _number(flags: Flags) -> Floats:

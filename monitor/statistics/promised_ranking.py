@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from monitor.statistics.folds import Folds
 
 _BINARY: Final = 2
+_LEAST: Final = 1e-12
 
 
 class Ranking:
@@ -135,20 +136,23 @@ class Ranking:
     def _ap(self, shares: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return (value, lower, upper, variance without deff), (W, K) each."""
         q, own, defined = self._weights(shares)
-        k = np.arange(self._classes)
-        positive = self._density[k, self._own]
-        negative = (q[:, :, None, :] @ self._density)[:, :, 0, :]
+        positive = self._density[np.arange(self._classes), self._own]
+        # With one other group its mix is itself: one row does for all windows.
+        one = self._n.shape[-1] == _BINARY
+        mix = self._others[None] if one else q
+        negative = (mix[..., None, :] @ self._density)[..., 0, :]
         members = np.maximum(self.members, 1e-9)
         rest = np.where(own > 0, 1.0 - own, 0.0) * (q.sum(axis=-1) > 0)
-        scale = ratio(rest, np.where(own > 0, own, np.inf), 0.0) * members
-        cases = np.broadcast_to(positive * members[:, None], negative.shape)
-        value = average_precision(cases, negative * scale[..., None])
-        drawn = ratio(q * q, np.where(self._n > 0, self._n, np.inf), 0.0).sum(axis=-1)
-        negatives = np.where(drawn > 0, 1.0 / np.where(drawn > 0, drawn, 1.0), members)
+        odds = ratio(rest, own, 0.0)
+        scaled = negative * (odds * members)[..., None]
+        value = average_precision(np.broadcast_to(positive * members[:, None], scaled.shape), scaled)
+        drawn = ratio(mix * mix, np.where(self._n > 0, self._n, np.inf), 0.0).sum(axis=-1)
+        negatives = ratio(np.ones_like(drawn), drawn, 0.0) + np.where(drawn > 0, 0.0, members)
         # A quarter of a case of the one kind spread like the other, as in the live band.
+        size = negatives[..., None]
         p = (positive * members[:, None] + CONTAMINATION * negative) / (members[:, None] + CONTAMINATION)
-        n = (negative * negatives[..., None] + CONTAMINATION * positive) / (negatives[..., None] + CONTAMINATION)
-        step, variance = _step_variance(p, n, own, np.maximum(rest, 1e-12), members, negatives)
+        n = (negative * size + CONTAMINATION * positive) / (size + CONTAMINATION)
+        step, variance = _step_variance(p, n, np.maximum(odds, _LEAST), members, negatives)
         lower, upper = logit_normal(step, variance * self._ap_deff, self._level)
         bands = _defined(defined, np.minimum(lower, value)), _defined(defined, np.maximum(upper, value))
         return _defined(defined, value), *bands, _defined(defined, variance)
@@ -199,36 +203,26 @@ class Losses:
         return Promised(value, lower, upper, raw)
 
 
-def _step_variance(
-    p: Floats,
-    n: Floats,
-    own: Floats,
-    rest: Floats,
-    members: Floats,
-    negatives: Floats,
-) -> tuple[Floats, Floats]:
-    """Return (step-form average precision, its variance) at fixed shares own : rest of densities p, n (..., 512).
+def _step_variance(p: Floats, n: Floats, odds: Floats, members: Floats, negatives: Floats) -> tuple[Floats, Floats]:
+    """Return (step-form average precision, its variance), (W, K), at fixed odds (W, K) of the rest against the class.
 
-    The infinitesimal jackknife of `ranking.average_precision_variance`, but given how many cases each kind has: the
-    shares are the live ones and do not vary, so that what all cases of a kind have alike is taken out.
+    p, n (W or 1, K, 512): their densities. The infinitesimal jackknife of `ranking.average_precision_variance`, but
+    given how many cases each kind has: the shares are the live ones and do not vary, so that what all cases of a kind
+    have alike is taken out.
     """
-    p, n = (np.ascontiguousarray(x[..., ::-1]) for x in np.broadcast_arrays(p, n))
-    mass_p, mass_n = p * own[..., None], n * rest[..., None]
-    right, wrong = mass_p.cumsum(axis=-1), mass_n.cumsum(axis=-1)
-    seen = right + wrong
-    at = ratio(right, seen, 0.0)
-    weight = ratio(mass_p, seen, 0.0)
+    p, n = (np.ascontiguousarray(x[..., ::-1]) for x in (p, n))
+    # Above the first positive there is no precision and nothing weighs it.
+    right = np.maximum(p.cumsum(axis=-1), _LEAST)
+    at = 1.0 / (1.0 + odds[..., None] * (n.cumsum(axis=-1) / right))
+    weight = (p / right) * at
     loss = _from_below(weight * at)
-    gain = _from_below(weight) - loss
-    by_p = at + gain
+    by_p = at + _from_below(weight) - loss
+    # A = sum_b p_b at_b: a change of p moves A by (at + gain) dp, one of n by -odds x loss dn.
     a = (p * at).sum(axis=-1)
-    drift_p = (p * by_p).sum(axis=-1)
-    drift_n = (n * loss).sum(axis=-1)
-    # A = sum_b P_b prec_b / own: a change of p moves A by (at + gain) dp, one of n by -(rest / own) loss dn.
-    varied_p = np.maximum((p * by_p * by_p).sum(axis=-1) - drift_p * drift_p, 0.0)
-    varied_n = np.maximum((n * loss * loss).sum(axis=-1) - drift_n * drift_n, 0.0)
-    odds = ratio(rest, own, 0.0)
-    return a, varied_p / members + odds * odds * varied_n / negatives
+    p_by_p, n_loss = p * by_p, n * loss
+    varied_p = (p_by_p * by_p).sum(axis=-1) - p_by_p.sum(axis=-1) ** 2
+    varied_n = (n_loss * loss).sum(axis=-1) - n_loss.sum(axis=-1) ** 2
+    return a, np.maximum(varied_p, 0.0) / members + odds * odds * np.maximum(varied_n, 0.0) / negatives
 
 
 def _from_below(x: Floats) -> Floats:
