@@ -1,12 +1,10 @@
 """The rows of one model in memory: id -> slot, and one growing column for each part of a row.
 
-A row with two classes, a score and one segment takes about 60 bytes here; with its id and the dictionary about 200.
+A row with two classes, a score and one segment takes about 100 bytes, the way to it included.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +13,7 @@ from monitor.clock import MINUTE
 from monitor.join.events import NO_LABEL
 from monitor.join.history import without_old
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Rows
+from monitor.state.index import SlotIndex, hashes
 from monitor.state.state import Fetched
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 ALWAYS_KEPT: Final = 2**18
 """As long as there are no more rows than this none is forgotten: a repeated id is then known however late it comes."""
-_GROWTH: Final = 1.25
+_GROWTH: Final = 1.5
 _FEWEST: Final = 1_024
 _LOOKS: Final = 32
 """Looks for rows to forget while the time goes by that a row may be needed: so much more than necessary is kept."""
@@ -38,11 +37,8 @@ class RowTable:
         """Begin empty, with S segments and C score columns a row."""
         self._rules = rules
         self._always_kept = always_kept
-        self._free: list[int] = []
-        # A new id takes a free slot at C speed; `_reserve` sees to it that there are enough of them.
-        self._slots: defaultdict[str, int] = defaultdict(self._free.pop)
+        self._index = SlotIndex()
         self._rows = Rows.absent(0, segments, scores)
-        self._ids = np.zeros(0, np.object_)
         self._seen = np.zeros(0, np.int32)
         self._expired = self._orphans = 0
         self.forgotten: int | None = None
@@ -50,20 +46,13 @@ class RowTable:
 
     def __len__(self) -> int:
         """Return how many ids have a row."""
-        return len(self._slots)
+        return len(self._index)
 
     def fetch(self, predictions: NDArray[np.object_], labels: NDArray[np.object_]) -> Fetched:
         """Return the rows of these ids. An id that is new gets its slot at once, with nothing known in it."""
         n, m = len(predictions), len(labels)
         self._reserve(n + m)
-        free, known = self._free[-(n + m) :] if n + m else [], len(self._slots)
-        slots = np.empty(n + m, np.int64)
-        slots[:n] = list(map(self._slots.__getitem__, predictions.tolist()))
-        slots[n:] = list(map(self._slots.__getitem__, labels.tolist()))
-        new = len(self._slots) - known
-        if new:
-            ids = list(islice(reversed(self._slots), new))  # the last comes first, as in `free`
-            self._ids[free[len(free) - new :]] = ids
+        slots = self._index.take(hashes([*predictions.tolist(), *labels.tolist()]))
         # Number the slots without sorting them: whoever writes last into a slot's own place stands for the slot.
         event = np.arange(n + m, dtype=np.int32)
         self._seen[slots] = event
@@ -110,7 +99,7 @@ class RowTable:
         rules = self._rules
         reach = rules.correction_window + rules.label_first_wait
         due = self.forgotten is None or passed - self.forgotten > max(MINUTE, reach // _LOOKS)
-        if len(self._slots) <= self._always_kept or not due:
+        if len(self._index) <= self._always_kept or not due:
             return
         own = self._rows
         self.forgotten = passed
@@ -145,12 +134,9 @@ class RowTable:
 
     def _drop(self, slots: NDArray[np.int64]) -> None:
         """Free slots."""
-        for own in self._ids[slots].tolist():
-            del self._slots[own]
-        self._ids[slots] = None
+        self._index.drop(slots)
         self._rows.version[slots] = NO_PREDICTION
         self._rows.y_true[slots] = NO_LABEL
-        self._free.extend(slots.tolist())
 
     def _read(self, places: NDArray[np.int64]) -> Rows:
         """Return copies of the rows in these slots."""
@@ -172,11 +158,12 @@ class RowTable:
 
     def _reserve(self, n: int) -> None:
         """See to it that n slots are free."""
-        lacking = n - len(self._free)
+        lacking = n - self._index.free
         if lacking <= 0:
             return
         own, size = self._rows, len(self._rows)
         grown = max(size + lacking, int(size * _GROWTH), _FEWEST)
+        self._index.reserve(grown)
         more = Rows.absent(grown - size, own.segments.shape[1], own.scores.shape[1])
         self._rows = Rows(
             np.concatenate((own.version, more.version)),
@@ -188,9 +175,7 @@ class RowTable:
             np.concatenate((own.y_true, more.y_true)),
             own.histories,
         )
-        self._ids = np.concatenate((self._ids, np.full(grown - size, None, np.object_)))
         self._seen = np.concatenate((self._seen, np.zeros(grown - size, np.int32)))
-        self._free[:0] = range(grown - 1, size - 1, -1)
 
 
 def _past(history: History, passed: int, rules: Rules) -> tuple[int, int]:

@@ -92,11 +92,11 @@ def wanted_slices(found):
             key = (Series("m", f"v{version}", text), at * UNIT // (2 * UNIT) * (2 * UNIT))
             slices[key] = slices.get(key, Counts(LAYOUT)) + counts
 
-    for (version, segment, at, y_pred, _), n in predicted.items():
-        add(version, segment, at, tally_predicted(LAYOUT, y_pred * one, n * one, zero, 1)[0])
-    for (version, segment, at, y_pred, score, y_true), n in labelled.items():
+    for version, segment, at, y_pred, _ in predicted.elements():
+        add(version, segment, at, tally_predicted(LAYOUT, y_pred * one, one, zero, 1)[0])
+    for version, segment, at, y_pred, score, y_true in labelled.elements():
         scores = np.full((1, 3), score)
-        add(version, segment, at, tally_labelled(LAYOUT, y_true * one, y_pred * one, scores, n * one, zero, 1)[0])
+        add(version, segment, at, tally_labelled(LAYOUT, y_true * one, y_pred * one, scores, one, zero, 1)[0])
     return slices
 
 
@@ -300,6 +300,32 @@ def steps_of(*pairs):
 def test_reading_halts_when_too_many_of_the_last_events_were_rejected(pairs, halts):
     halt = Halt(0.5)
     assert [halt.observe(step) for step in steps_of(*pairs)] == halts
+
+
+def test_what_comes_to_nothing_is_not_a_change():
+    taken_back = [P(0, 0, 4, 1, 0, 0.5), P(0, 0, 3, 1, 0, 0.5), L(0, 5, 1), L(0, 6, NULL)]
+    stream, _ = streamed([batch_of([written(e) for e in taken_back[:3]], LAYOUT)])
+    source = GivenSource([batch_of([written(e) for e in taken_back[3:]], LAYOUT)])
+    step = Stream(SETTINGS, source, stream.state, FixedSlices(UNIT)).step()
+    assert [counts.labels for slices in step.slices.values() for counts in slices.values()] == [-1, -1]
+    # The prediction read now is the one that counts, and stands in another segment of the same slice.
+    source = GivenSource([batch_of([written(P(0, 0, 2, 1, 1, 0.5))], LAYOUT)])
+    step = Stream(SETTINGS, source, stream.state, FixedSlices(2 * UNIT)).step()
+    assert {series.segment for series in step.slices} == {"region=eu", "region=(none)"}
+
+
+@pytest.mark.parametrize("kind", ["p", "l"])
+def test_old_events_of_one_kind_alone_are_skipped(kind):
+    state = MemoryState(SETTINGS.models, always_kept=0)
+    late = {"p": ("p", "a", "1", 0, 0, None, None), "l": ("l", "a", 0, 0)}[kind]
+    young = {"p": ("p", "a", "1", 99 * UNIT, 0, None, None), "l": ("l", "a", 99 * UNIT, 0)}[kind]
+    batches = [
+        batch_of([("p", "x", "1", 99 * UNIT, 0, None, None)], LAYOUT, passed=99 * UNIT),
+        batch_of([young], LAYOUT, passed=99 * UNIT),
+        batch_of([late], LAYOUT, passed=99 * UNIT),
+    ]
+    stream, _ = streamed(batches, state=state, skip_old=True)
+    assert stream.totals().skipped == {TOO_OLD: 1}
 
 
 def test_the_totals_of_an_empty_stream_are_zero():
