@@ -18,8 +18,7 @@ def floats(x: ArrayLike) -> Floats:
     return np.ascontiguousarray(x, np.float64) if np.ndim(x) else np.asarray(x, np.float64)
 
 
-def ratio(part: Floats, whole: Floats, where_none: float = np.nan) -> Floats:
+def ratio(part: Floats | float, whole: Floats, where_none: float = np.nan) -> Floats:
     """Return part / whole with broadcasting, and `where_none` where the whole is not positive."""
-    out: Floats = np.full(np.broadcast_shapes(np.shape(part), np.shape(whole)), where_none)
-    np.divide(part, whole, out=out, where=np.asarray(whole) > 0)
-    return out
+    some = np.greater(whole, 0.0)
+    return np.where(some, part / np.where(some, whole, 1.0), where_none)

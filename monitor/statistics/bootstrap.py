@@ -57,13 +57,26 @@ class Bootstrap(NamedTuple):
     """Whether the band is BCa; otherwise it is the percentile band."""
 
 
-def binary_replicates(confusions: Floats, seeds: Sequence[int], replicates: int = REPLICATES) -> Replicates:
-    """Return the replicates (W, 2, B + 1) of confusions (W, 2, 2), each from its own seed; counts may be fractional."""
+def binary_metrics(confusions: Floats, seeds: Sequence[int], replicates: int = REPLICATES) -> tuple[Replicates, Floats]:
+    """Return the observed margins (W, 2, 1) and the metrics (W, 10, B + 1) of resampled confusions (W, 2, 2).
+
+    Each window is resampled from its own seed; counts may be fractional. The metrics are precision, recall and F1 of
+    either class, accuracy, and the macro averages of the three. Everything is written once: memory is what it costs.
+    """
     drawn = np.empty((len(confusions), 4, replicates + 1))
     for out, confusion, seed in zip(drawn, confusions.reshape(-1, 4), seeds, strict=True):
-        _draw(confusion, _generator(seed), out)
-    c00, c01, c10, c11 = (drawn[:, i] for i in range(4))
-    return Replicates(drawn[:, ::3], np.stack((c00 + c01, c10 + c11), 1), np.stack((c00 + c10, c01 + c11), 1))
+        (_draw_events if confusion.sum() < LARGE else _draw_counts)(confusion, _generator(seed), out)
+    row, col = drawn[:, ::2] + drawn[:, 1::2], drawn[:, :2] + drawn[:, 2:]
+    tp = drawn[:, ::3]
+    metrics = np.empty((len(confusions), 10, replicates + 1))
+    with np.errstate(invalid="ignore"):
+        np.divide(tp, col, out=metrics[:, 0:2])
+        np.divide(tp, row, out=metrics[:, 2:4])
+        np.divide(tp, 0.5 * (row + col), out=metrics[:, 4:6])
+        np.divide(tp[:, 0] + tp[:, 1], row[:, 0] + row[:, 1], out=metrics[:, 6])
+    for i in range(3):
+        metrics[:, 7 + i] = macro(metrics[:, 2 * i : 2 * i + 2])
+    return Replicates(tp[..., -1:], row[..., -1:], col[..., -1:]), metrics
 
 
 def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLICATES) -> Replicates:
@@ -73,9 +86,10 @@ def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLI
     """
     sums = Replicates(*(np.zeros((classes, replicates + 1)) for _ in range(3)))
     generator = _generator(seed)
-    for block in _blocks(cells.n):
+    few = cells.n.sum() < LARGE
+    for block in [np.arange(len(cells.n))] if few else _blocks(cells.n):
         drawn = np.empty((len(block), replicates + 1))
-        _draw(cells.n[block], generator, drawn)
+        (_draw_events if few else _draw_counts)(cells.n[block], generator, drawn)
         true, predicted = cells.true[block], cells.predicted[block]
         right = true == predicted
         sums.tp[true[right]] = drawn[right]
@@ -85,9 +99,7 @@ def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLI
 
 
 def _blocks(counts: Floats) -> list[NDArray[np.int64]]:
-    """Return which cells are drawn together: of few events all, else heavy ones, equal light ones, other light ones."""
-    if counts.sum() < LARGE:
-        return [np.arange(len(counts))]
+    """Return which cells are drawn together: heavy ones, equal light ones, other light ones."""
     means, which, size = np.unique(np.where(counts < _HEAVY, counts, np.inf), return_inverse=True, return_counts=True)
     # A light mean that few cells share is not worth a table.
     kind = np.where((size < _SHARED) & np.isfinite(means), -1, np.arange(len(means)))[which]
@@ -96,13 +108,17 @@ def _blocks(counts: Floats) -> list[NDArray[np.int64]]:
     return [order[at : min(at + _BLOCK, stop)] for start, stop in pairwise(cuts) for at in range(start, stop, _BLOCK)]
 
 
-def _draw(counts: Floats, generator: np.random.Generator, out: Floats) -> None:
-    """Fill out (cells, B + 1) with B draws of the cells and, last, with the cells themselves."""
-    total, shape = counts.sum(), (len(counts), out.shape[-1] - 1)
+def _draw_events(counts: Floats, generator: np.random.Generator, out: Floats) -> None:
+    """Fill out (cells, B + 1) with B multinomial draws of all cells of a window and, last, the cells themselves."""
+    total = counts.sum()
+    out[:, :-1] = generator.multinomial(round(float(total)), counts / total, size=out.shape[-1] - 1).T
     out[:, -1] = counts
-    if total < LARGE and len(counts) < LARGE:
-        out[:, :-1] = generator.multinomial(round(float(total)), counts / total, size=shape[1]).T
-        return
+
+
+def _draw_counts(counts: Floats, generator: np.random.Generator, out: Floats) -> None:
+    """Fill out (cells, B + 1) with B Poisson draws of each cell and, last, with the cells themselves."""
+    shape = len(counts), out.shape[-1] - 1
+    out[:, -1] = counts
     if len(counts) >= _SHARED and counts[0] < _HEAVY and (counts == counts[0]).all():
         out[:, :-1] = _poisson_table(float(counts[0]))[generator.integers(0, _LEVELS, shape, np.uint16)]
         return
@@ -172,10 +188,11 @@ def accuracy(r: Replicates) -> Floats:
 def bands(values: Floats, acceleration: Floats, level: float = 0.95) -> Bootstrap:
     """Return BCa bands (...), and percentile bands where BCa is undefined, from replicates (..., B + 1).
 
-    The last of them is the observed value. Replicates without a value (NaN) are left out. acceleration (...).
+    The last of them is the observed value; the others are sorted in place. Those without a value (NaN) are left out.
     """
-    theta = values[..., -1]
-    ordered = np.sort(values[..., :-1], axis=-1)
+    theta = values[..., -1].copy()
+    ordered = values[..., :-1]
+    ordered.sort(axis=-1)
     defined = np.full(theta.shape, ordered.shape[-1])
     if np.isnan(ordered[..., -1]).any():
         defined -= np.isnan(ordered).sum(axis=-1)
@@ -204,32 +221,29 @@ def _at(ordered: Floats, place: Floats) -> Floats:
     return np.where(part > 0, low + part * (high - low), low)
 
 
-def acceleration(kinds: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """Return the acceleration from kinds of events: (how many, the metric without one of them), (..., kinds) or (...).
+def share_acceleration(right: Floats, wrong: Floats, rest: Floats, weight: Floats | float = 1.0) -> Floats:
+    """Return the acceleration of weight x right / (weight x right + wrong): weight 1 for a share, 2 for F1.
 
-    sum c d^3 / (6 (sum c d^2)^1.5), d the distance from the mean over all events; NaN where nothing varies.
+    sum c d^3 / (6 (sum c d^2)^1.5) over kinds of events: c are how many, d is how far the metric without one of them is
+    from the mean of such values. NaN where nothing varies.
     """
-    count = np.stack([np.broadcast_to(c, np.broadcast_shapes(np.shape(c), np.shape(v))) for c, v in kinds], axis=-1)
-    value = np.stack([np.broadcast_to(v, np.broadcast_shapes(np.shape(c), np.shape(v))) for c, v in kinds], axis=-1)
-    return _skewed(count, value)
+    part = weight * right
+    whole = part + wrong
+    without_right = ratio(np.maximum(part - weight, 0.0), whole - weight)
+    without_wrong = np.minimum(ratio(part, whole - 1.0), 1.0)
+    return _skewed(
+        np.stack((right, wrong, rest), axis=-1), np.stack((without_right, without_wrong, ratio(part, whole)), axis=-1)
+    )
 
 
 def _skewed(count: Floats, value: Floats) -> Floats:
-    """Return `acceleration` of counts and values (..., kinds)."""
-    count = np.where(np.isnan(value), 0.0, count)
-    value = np.where(np.isnan(value), 0.0, value)
-    mean = ratio((count * value).sum(axis=-1), count.sum(axis=-1), 0.0)
-    away = mean[..., None] - value
-    second, third = ((count * away**power).sum(axis=-1) for power in (2, 3))
-    return ratio(third, 6.0 * second**1.5)
-
-
-def share_acceleration(right: Floats, wrong: Floats, rest: Floats, weight: float = 1.0) -> Floats:
-    """Return the acceleration of weight x right / (weight x right + wrong): 1 for a share, 2 for F1."""
-    whole = weight * right + wrong
-    without_right = ratio(weight * np.maximum(right - 1.0, 0.0), whole - weight)
-    without_wrong = np.minimum(ratio(weight * right, whole - 1.0), 1.0)
-    return acceleration([(right, without_right), (wrong, without_wrong), (rest, ratio(weight * right, whole))])
+    """Return the acceleration from counts and values of events (..., kinds); a kind without a value is left out."""
+    known = ~np.isnan(value)
+    count, value = np.where(known, count, 0.0), np.where(known, value, 0.0)
+    away = ratio((count * value).sum(axis=-1, keepdims=True), count.sum(axis=-1, keepdims=True), 0.0) - value
+    squares = count * away * away
+    second = squares.sum(axis=-1)
+    return ratio((squares * away).sum(axis=-1), 6.0 * second * np.sqrt(second))
 
 
 def macro_share_acceleration(right: Floats, whole: Floats) -> Floats:
@@ -238,13 +252,13 @@ def macro_share_acceleration(right: Floats, whole: Floats) -> Floats:
     present = ~np.isnan(share)
     known = np.where(present, share, 0.0)
     total, k = known.sum(axis=-1, keepdims=True), present.sum(axis=-1, keepdims=True).astype(np.float64)
-    kinds = [(right, np.maximum(right - 1.0, 0.0)), (whole - right, right)]
-    values = []
-    for _, kept in kinds:
-        left = whole - 1.0
-        gone = left <= 0
-        values.append(ratio(total - known + np.where(gone, 0.0, ratio(kept, left, 0.0)), k - gone))
-    return _skewed(np.concatenate([count for count, _ in kinds], axis=-1), np.concatenate(values, axis=-1))
+    left = whole - 1.0
+    remaining = k - (left <= 0)
+    without_right = ratio(total - known + ratio(np.maximum(right - 1.0, 0.0), left, 0.0), remaining)
+    without_wrong = ratio(total - known + np.minimum(ratio(right, left, 0.0), 1.0), remaining)
+    return _skewed(
+        np.concatenate((right, whole - right), axis=-1), np.concatenate((without_right, without_wrong), axis=-1)
+    )
 
 
 def macro_f1_acceleration(cells: Cells, tp: Floats, size: Floats) -> Floats:

@@ -38,8 +38,8 @@ class Calibration(NamedTuple):
 def calibration(plane: ArrayLike, deff: ArrayLike = 1.0) -> Calibration:
     """Return the ECE, sum_b |hits_b - score_b| / n, of `calibration` planes (..., bins, 3), and a test.
 
-    Under calibration the hits of bin b are Binomial(n_b, mean score of b): mean and variance of |hits - score| are exact
-    (De Moivre), its third moment that of the half-normal; their sums over the bins are matched by a shifted gamma.
+    Under calibration the hits of bin b are Binomial(n_b, mean score of b): mean and variance of |hits - score| are
+    exact (De Moivre), its third moment that of the half-normal; the sums over the bins are matched by a shifted gamma.
     """
     sums = floats(plane)
     n, score, hits = (floats(sums[..., i]) for i in range(3))

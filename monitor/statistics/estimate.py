@@ -15,7 +15,7 @@ from monitor.counts.layout import MOST_SCORED_CLASSES
 from monitor.statistics import confusion as cm
 from monitor.statistics.batch import Batch, gather
 from monitor.statistics.calibration import ece
-from monitor.statistics.intervals import jeffreys, jeffreys_f1, mover_mean_of
+from monitor.statistics.intervals import jaccard_to_f1, jeffreys, mover_mean_of
 from monitor.statistics.losses import LOSSES, loss_band, mean_loss
 from monitor.statistics.ranking import Band, auc_band, average_precision_band
 
@@ -101,8 +101,11 @@ def _of_classes(batch: Batch, level: float) -> dict[str, Estimate]:
     """Return precision, recall, f1, specificity and support."""
     m, e = batch.margins, batch.effective_margins()
     total = np.broadcast_to(m.total[:, None], m.row.shape)
-    recall, precision = jeffreys(e.tp, e.row, level), jeffreys(e.tp, e.col, level)
-    f1 = jeffreys_f1(e.tp, np.maximum(e.row + e.col - 2.0 * e.tp, 0.0), level)
+    # One call for three metrics; F1 through the Jaccard proportion.
+    trials = np.stack((e.col, e.row, np.maximum(e.row + e.col - e.tp, e.tp)))
+    lower, upper = jeffreys(np.broadcast_to(e.tp, trials.shape), trials, level)
+    precision, recall = (lower[0], upper[0]), (lower[1], upper[1])
+    f1 = jaccard_to_f1(lower[2]), jaccard_to_f1(upper[2])
     if batch.layout.classes == _BINARY:
         specificity = recall[0][:, ::-1], recall[1][:, ::-1]
     else:
@@ -156,16 +159,15 @@ def _ranked(batch: Batch, level: float) -> dict[str, Estimate]:
     n = np.broadcast_to(batch.scored[:, None], shape)
     if batch.pos is None or batch.neg is None:
         none = np.full(shape, np.nan)
-        reason = np.where(batch.margins.total[:, None] > 0, TOP_ONLY, NO_LABELS).astype(object)
-        return {name: _estimate(name, none, n, (none, none), "none", reason) for name in ("roc_auc", "pr_auc")}
-    pos, neg = batch.effective(batch.pos), batch.effective(batch.neg)
+        return {name: _estimate(name, none, n, (none, none), "none", TOP_ONLY) for name in ("roc_auc", "pr_auc")}
+    deff = batch.deff[:, None]
     if batch.layout.classes == _BINARY:
-        one = batch.layout.positive
-        alike = auc_band(pos[:, [one]], neg[:, [one]], level)
+        one = [batch.layout.positive]
+        alike = auc_band(batch.pos[:, one], batch.neg[:, one], level, deff)
         area = Band(alike.value[:, [0, 0]], alike.lower[:, [0, 0]], alike.upper[:, [0, 0]], alike.method[:, [0, 0]])
     else:
-        area = auc_band(pos, neg, level)
-    precision = average_precision_band(pos, neg, level)
+        area = auc_band(batch.pos, batch.neg, level, deff)
+    precision = average_precision_band(batch.pos, batch.neg, level, deff)
     missing = np.where(n > 0, "", np.where(batch.margins.total[:, None] > 0, NO_SCORES, NO_LABELS)).astype(object)
     return {
         name: _estimate(name, of.value, n, (of.lower, of.upper), of.method, np.where(n > 0, reason, missing))
@@ -210,10 +212,11 @@ def _estimate(
     whole: bool = False,
 ) -> Estimate:
     """Return an Estimate whose band holds its value, and which says why where there is none."""
-    defined = ~np.isnan(value)
-    lower = np.where(defined, np.minimum(band[0], value), np.nan)
-    upper = np.where(defined, np.maximum(band[1], value), np.nan)
-    methods = np.where(defined, method, "none").astype(object)
-    reasons = np.broadcast_to(np.asarray(reason, object), value.shape).copy()
-    reasons[defined] = None
+    lower, upper = np.minimum(band[0], value), np.maximum(band[1], value)
+    methods, reasons = np.empty((2, *value.shape), object)
+    methods[...] = method
+    undefined = np.isnan(value)
+    if undefined.any():
+        methods[undefined] = "none"
+        reasons[undefined] = np.broadcast_to(np.asarray(reason, object), value.shape)[undefined]
     return Estimate(metric, not whole, value, n.astype(np.int64), lower, upper, methods, reasons)

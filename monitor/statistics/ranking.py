@@ -88,10 +88,14 @@ def auc_variance(pos: ArrayLike, neg: ArrayLike) -> Floats:
     return v10 + ratio(s01, negatives * np.maximum(negatives - 1.0, 1.0))
 
 
-def auc_band(pos: ArrayLike, neg: ArrayLike, level: float = 0.95) -> Band:
-    """Return the AUC with its band: Newcombe with few cases or near 0 and 1, else DeLong on the logit scale."""
-    p, n = floats(pos), floats(neg)
-    value = np.asarray(auc(p, n))
+def auc_band(pos: ArrayLike, neg: ArrayLike, level: float = 0.95, deff: ArrayLike = 1.0) -> Band:
+    """Return the AUC with its band: Newcombe with few cases or near 0 and 1, else DeLong on the logit scale.
+
+    The band is that of counts / deff, `deff` (...); the value is not moved by it.
+    """
+    value = np.asarray(auc(pos, neg))
+    effect = floats(deff)[..., None]
+    p, n = floats(pos) / effect, floats(neg) / effect
     positives, negatives = np.asarray(p.sum(axis=-1)), np.asarray(n.sum(axis=-1))
     defined = ~np.isnan(value)
     extreme = np.maximum(value, 1.0 - value) > NEARLY_PERFECT
@@ -142,7 +146,7 @@ def average_precision(pos: ArrayLike, neg: ArrayLike) -> Floats:
 def _steps(both: Floats) -> NDArray[np.int64]:
     """Return of how many tied scores each bin consists, 0 where scores differ. `both` (..., 1 + bins + 1).
 
-    Tied are many predictions beside an empty bin; and where the window's scores are rounded to .01, all of them: then no
+    Tied are many predictions beside an empty bin; and where the scores are rounded to .01, all of them: then no
     prediction is in a bin without a multiple of .01, which with smooth scores a few predictions near 0 or 1 rule out.
     """
     inner = both[..., 1:-1]
@@ -158,44 +162,66 @@ def _steps(both: Floats) -> NDArray[np.int64]:
     return steps
 
 
+class _Jackknife(NamedTuple):
+    step: Floats
+    variance: Floats
+    own: Floats
+    """What of the average precision is there only because each positive counts itself."""
+
+
 def average_precision_variance(pos: ArrayLike, neg: ArrayLike) -> tuple[Floats, Floats]:
     """Return (step-form average precision, its infinitesimal-jackknife variance), (...) each; NaN without positives.
 
     The variance that a Poisson bootstrap of the bins would have: sum_b P_b (dA/dP_b)^2 + N_b (dA/dN_b)^2.
     """
-    p, n = floats(floats(pos)[..., ::-1]), floats(floats(neg)[..., ::-1])
-    right, wrong = p.cumsum(axis=-1), n.cumsum(axis=-1)
-    total = right[..., -1:]
-    seen = right + wrong
-    at = ratio(right, seen, 0.0)
-    weight = ratio(p, seen, 0.0)
-    # What one more positive (negative) adds to, or takes from, the precision of every bin at or below its own.
-    gain, loss = (_from_below(weight * share) for share in (1.0 - at, at))
-    a = ratio((p * at).sum(axis=-1, keepdims=True), total)
-    by_p = ratio(at + gain - a, total, 0.0)
-    by_n = ratio(loss, total, 0.0)
-    return a[..., 0], (p * by_p**2).sum(axis=-1) + (n * by_n**2).sum(axis=-1)
+    found = _jackknife(floats(floats(pos)[..., ::-1]), floats(floats(neg)[..., ::-1]))
+    return found.step, found.variance
 
 
-def _from_below(x: Floats) -> Floats:
-    """Return the sums of each element and all that follow."""
-    return floats(x[..., ::-1].cumsum(axis=-1)[..., ::-1])
+def average_precision_band(pos: ArrayLike, neg: ArrayLike, level: float = 0.95, deff: ArrayLike = 1.0) -> Band:
+    """Return the average precision with its band: infinitesimal jackknife on the logit scale, lightly contaminated.
 
-
-def average_precision_band(pos: ArrayLike, neg: ArrayLike, level: float = 0.95) -> Band:
-    """Return the average precision with its band: infinitesimal jackknife on the logit scale, lightly contaminated."""
-    p, n = floats(pos), floats(neg)
-    value = average_precision(p, n)
+    The variance is that of the step form, the centre is not: there the bins cost more than the band is wide from some
+    ten thousand positives on (measured coverage .5), and with 20 rare ones the positives that count themselves lift it.
+    The band is that of counts / deff, `deff` (...); the value is not moved by it.
+    """
+    value = average_precision(pos, neg)
+    effect = floats(deff)[..., None]
+    p, n = floats(floats(pos)[..., ::-1]) / effect, floats(floats(neg)[..., ::-1]) / effect
     positives, negatives = p.sum(axis=-1, keepdims=True), n.sum(axis=-1, keepdims=True)
-    spread_p = ratio(p, positives, 0.0)
-    mixed_p = p + CONTAMINATION * ratio(n, negatives, 0.0)
-    step, variance = average_precision_variance(mixed_p, n + CONTAMINATION * spread_p)
-    lower, upper = logit_normal(step, variance, level)
-    method = np.where(np.isnan(value), "none", "logit-ij").astype(object)
+    right, wrong = p.cumsum(axis=-1), n.cumsum(axis=-1)
+    finer = value - ratio((p * ratio(right, right + wrong, 0.0)).sum(axis=-1), positives[..., 0])
+    mixed = _jackknife(p + CONTAMINATION * ratio(n, negatives, 0.0), n + CONTAMINATION * ratio(p, positives, 0.0))
+    centre = np.maximum(mixed.step + finer - 0.5 * mixed.own, 0.2 * mixed.step)
+    lower, upper = logit_normal(np.minimum(centre, 1.0), mixed.variance, level)
     undefined = np.isnan(value)
+    method = np.where(undefined, "none", "logit-ij").astype(object)
     return Band(
         value,
         np.where(undefined, np.nan, np.minimum(lower, value)),
         np.where(undefined, np.nan, np.maximum(upper, value)),
         method,
     )
+
+
+def _jackknife(p: Floats, n: Floats) -> _Jackknife:
+    """Return the infinitesimal jackknife of the step form; bins from the highest score down."""
+    right, wrong = p.cumsum(axis=-1), n.cumsum(axis=-1)
+    total = right[..., -1:]
+    seen = right + wrong
+    each = ratio(1.0, seen, 0.0)
+    at, missed = right * each, wrong * each
+    weight = p * each
+    # What one more positive (negative) adds to, or takes from, the precision of every bin at or below its own.
+    gain, loss = _from_below(weight * missed), _from_below(weight * at)
+    a = ratio((p * at).sum(axis=-1, keepdims=True), total)
+    by_p = ratio(at + gain - a, total, 0.0)
+    by_n = ratio(loss, total, 0.0)
+    variance = (p * by_p**2).sum(axis=-1) + (n * by_n**2).sum(axis=-1)
+    own = (weight * missed * ratio(seen, np.maximum(seen - 1.0, 1.0), 0.0)).sum(axis=-1)
+    return _Jackknife(a[..., 0], variance, ratio(own, total[..., 0]))
+
+
+def _from_below(x: Floats) -> Floats:
+    """Return the sums of each element and all that follow."""
+    return floats(x[..., ::-1].cumsum(axis=-1)[..., ::-1])

@@ -31,6 +31,8 @@ ENOUGH: Final = 10.0
 MOST_CELLS: Final = 20_000
 """More occupied cells than this are not resampled: their closed forms are shown (20 million draws are a second)."""
 _BINARY: Final = 2
+_WEIGHTS: Final = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 1.0])
+"""Of a success in precision, recall, F1 (of two classes each) and accuracy."""
 _SHARES: Final = ("precision", "recall", "f1", "specificity")
 
 
@@ -109,15 +111,10 @@ def _show_binary(
     if not resampled.size or batch.confusion is None:
         return
     confusions = batch.effective(batch.confusion)[resampled]
-    r = boot.binary_replicates(confusions, [seeds[w] for w in resampled])
-    names = ("precision", "recall", "f1")
-    per_class = [boot.class_metric(name, r) for name in names]
-    macro = np.stack([boot.accuracy(r), *(boot.macro(values) for values in per_class)], axis=1)
-    values = np.concatenate([*per_class, macro], axis=1)
-    accelerations = np.concatenate([_class_acceleration(name, r) for name in names] + [_whole(r, confusions)], axis=1)
-    found = boot.bands(values, accelerations, level)
+    r, values = boot.binary_metrics(confusions, [seeds[w] for w in resampled])
+    found = boot.bands(values, _binary_accelerations(r, confusions), level)
     at = 0
-    for name in names:
+    for name in ("precision", "recall", "f1"):
         columns = slice(at, at + _BINARY)
         _put(out[name], resampled, wanted[name], found, columns)
         if name == "recall":
@@ -129,7 +126,7 @@ def _show_binary(
 
 
 def _class_acceleration(name: str, r: Replicates) -> Floats:
-    """Return the acceleration of a class metric from the observed margins, (..., K)."""
+    """Return the acceleration of a class metric from the observed margins, (K,)."""
     tp, row, col = (x[..., -1] for x in r)
     total = row.sum(axis=-1, keepdims=True)
     if name == "precision":
@@ -141,20 +138,23 @@ def _class_acceleration(name: str, r: Replicates) -> Floats:
     return boot.share_acceleration(total - row - col + tp, col - tp, row)
 
 
-def _whole(r: Replicates, confusions: Floats) -> Floats:
-    """Return the accelerations of accuracy and the macro averages, (W, 4), of confusions (W, 2, 2)."""
+def _binary_accelerations(r: Replicates, confusions: Floats) -> Floats:
+    """Return the accelerations (W, 10) of the metrics of `bootstrap.binary_metrics`."""
     tp, row, col = (x[..., -1] for x in r)
-    right, total = tp.sum(axis=-1), row.sum(axis=-1)
-    cells = cm.Cells(*np.divmod(np.arange(_BINARY**2), _BINARY), confusions.reshape(-1, _BINARY**2))
-    return np.stack(
-        [
-            boot.share_acceleration(right, total - right, np.zeros_like(total)),
-            boot.macro_share_acceleration(tp, col),
-            boot.macro_share_acceleration(tp, row),
-            boot.macro_f1_acceleration(cells, tp, row + col),
-        ],
-        axis=1,
+    right, total = tp.sum(axis=-1, keepdims=True), row.sum(axis=-1, keepdims=True)
+    shares = boot.share_acceleration(
+        np.concatenate((tp, tp, tp, right), axis=1),
+        np.concatenate((col - tp, row - tp, row + col - 2.0 * tp, total - right), axis=1),
+        np.concatenate((total - col, total - row, total - row - col + tp, np.zeros_like(total)), axis=1),
+        _WEIGHTS,
     )
+    cells = cm.Cells(*np.divmod(np.arange(_BINARY**2), _BINARY), confusions.reshape(-1, _BINARY**2))
+    macro = (
+        boot.macro_share_acceleration(tp, col),
+        boot.macro_share_acceleration(tp, row),
+        boot.macro_f1_acceleration(cells, tp, row + col),
+    )
+    return np.concatenate((shares, np.stack(macro, axis=1)), axis=1)
 
 
 def _show_one(
