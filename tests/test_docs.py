@@ -100,7 +100,7 @@ def test_the_readme_shows_exactly_two_commands_to_set_up():
 def test_the_reference_pages_say_what_the_code_says():
     command = [sys.executable, "docs/generate.py", "--check"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 
@@ -183,7 +183,7 @@ def test_the_lines_of_the_readme_replay_a_log(logs):
     lines = block.replace(". .venv/bin/activate\n", "").replace("foldwatch ", f"{sys.executable} -m monitor ")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = ["bash", "-eu", "-c", lines]
-    result = subprocess.run(command, cwd=logs, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - the README's own lines
+    result = subprocess.run(command, cwd=logs, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     page = (logs / "report.html").read_text(encoding="utf-8")
     assert "recall of leave" in page

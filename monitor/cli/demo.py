@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monitor.demo import Story
+    from monitor.demo.digits import Promise
+    from monitor.demo.story import Story
     from monitor.report.snapshot import Snapshot
 
 _LISTEN = "127.0.0.1:9464"
@@ -42,56 +44,80 @@ def run(args: argparse.Namespace) -> int:
     import threading
     import time
 
-    from monitor import demo
     from monitor.cli.options import address
     from monitor.daemon import Daemon
+    from monitor.demo import phases
+    from monitor.demo.source import DemoSource
+    from monitor.demo.story import Story
     from monitor.errors import InputError, Problem
     from monitor.report.table import live, terminal
 
     begun = time.monotonic()
-    if args.seconds is not None and not args.seconds >= demo.LEAST_SECONDS:
+    if args.seconds is not None and not args.seconds >= phases.LEAST_SECONDS:
         finding = f"{args.seconds:g} seconds are too few to tell the story"
-        raise InputError(Problem("--seconds", finding, f"give it at least {demo.LEAST_SECONDS}"))
-    settings = demo.settings(address(args.listen, "--listen"))
+        raise InputError(Problem("--seconds", finding, f"give it at least {phases.LEAST_SECONDS}"))
+    settings = phases.settings(address(args.listen, "--listen"))
     console = terminal()
     console.print("Cross-validating a classifier of handwritten digits (stratified, 5 folds) …")
-    promise = demo.prepare()
+    promise = _prepared()
     left = None if args.seconds is None else args.seconds - (time.monotonic() - begun)
-    clock = demo.AcceleratedClock(demo.speed(left))
-    story = demo.Story()
+    clock = phases.AcceleratedClock(phases.speed(left))
+    story = Story()
     stop = threading.Event()
-    shown: list[str] = []
+    announced: list[str] = []
+    told: set[str] = set()
 
     def watch(snapshot: Snapshot) -> None:
+        """Announce each phase as it begins, and show the verdicts as soon as all its windows are its own."""
         if snapshot.report is None:
             return
         story.listen(snapshot.report.windows)
-        phase = demo.phase_at(snapshot.report.as_of).name
-        if not shown or shown[-1] != phase:
-            shown.append(phase)
-            console.print(live(snapshot))
-        if left is not None and demo.is_over(snapshot.report.as_of):
+        headline = phases.announcement(snapshot.report.as_of)
+        again = left is not None and phases.is_last_told(snapshot.report.as_of)
+        if announced[-1:] != [headline.title] and not again:
+            announced.append(headline.title)
+            told.clear()
+            console.print(f"\n[bold]{headline.title}[/bold]\n{headline.text}")
+        phase = phases.phase_at(snapshot.report.as_of).name
+        if phase not in told and not again and story.is_told(phase, snapshot.report.windows):
+            told.add(phase)
+            console.print(live(replace(snapshot, announcement=None)))
+        if left is not None and phases.is_over(snapshot.report.as_of):
             stop.set()
 
     daemon = Daemon(
         settings,
-        demo.DemoSource(promise.pools, clock),
+        DemoSource(promise.pools, clock),
         clock,
-        {(demo.MODEL, demo.VERSION): promise.baseline},
-        announce=demo.announcement,
+        {(phases.MODEL, phases.VERSION): promise.baseline},
+        announce=phases.announcement,
         watch=watch,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    console.print(f"Open {daemon.server.url} and watch. Time runs {clock.speed:,.0f} times as fast.")
+    console.print(f"Open {daemon.server.url} and watch: time runs {clock.speed:,.0f} times as fast.")
     daemon.run(stop)
     _tell(story)
     return 0
 
 
+def _prepared() -> Promise:
+    """Return what the demo starts from. Raises InputError where the extra is not installed."""
+    from monitor.errors import InputError, Problem
+
+    try:
+        from monitor.demo.digits import prepare
+    except ImportError as missing:
+        remedy = "pip install 'foldwatch[crossval]'"
+        raise InputError(
+            Problem("demo", f"{missing.name} is not installed, and the demo needs it", remedy)
+        ) from missing
+    return prepare()
+
+
 def _tell(story: Story) -> None:
     """Print what each phase has shown."""
-    from monitor.demo import PHASES
+    from monitor.demo.phases import PHASES
 
     for phase in PHASES:
         outcome = story.outcomes.get(phase.name, "not reached")

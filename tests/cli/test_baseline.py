@@ -64,7 +64,7 @@ def crossvalidated(folder):
     output = folder / "crossval.json"
     arguments = (*CROSSVAL, "--data", folder / "train.csv", "--target", "y", "--groups", "who", "--folds", "3")
     arguments = (*arguments, "--scheme", "stratified-group", "--estimator", "cli_model:make", "--output", output)
-    return subprocess.run(  # noqa: S603 - our own command
+    return subprocess.run(
         [sys.executable, "-W", "error", "-m", "monitor", *map(str, arguments), "--jobs", "2"],
         capture_output=True,
         text=True,

@@ -58,7 +58,7 @@ def test_help_loads_nothing_heavy():
         "import sys\nfrom monitor.cli import main\nmain(['--help'])\n"
         f"sys.exit(','.join(sorted(set({heavy!r}) & set(sys.modules))))"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ended.stderr == "\n"
 
 
@@ -114,7 +114,7 @@ def test_a_reader_that_goes_away_is_no_error_message():
         "def run(args):\n    print('x' * 100_000_000)\n    return 0\n"
         "monitor.cli.check.run = run\nsys.exit(cli.main(['check', '--config', 'c']))"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ours:  # noqa: S603 - our own command
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ours:
         ours.stdout.read(10)
         ours.stdout.close()
         assert ours.stderr.read() == b""

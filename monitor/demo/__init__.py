@@ -1,0 +1,1 @@
+"""The demo: handwritten digits, a promise, and three phases of production in accelerated time."""
