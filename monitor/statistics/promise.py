@@ -12,7 +12,8 @@ import numpy as np
 
 from monitor.statistics.folds import folds_of
 from monitor.statistics.promised_confusion import AVERAGED, Reweighted
-from monitor.statistics.promised_ranking import Losses, Ranking
+from monitor.statistics.promised_losses import Losses
+from monitor.statistics.promised_ranking import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,8 +62,7 @@ class Promise:
         if self._ranking is not None and self._losses is not None:
             promised["roc_auc"] = self._ranking.auc(scored)
             promised["pr_auc"] = self._ranking.average_precision(scored)
-            for loss in ("log_loss", "brier"):
-                promised[loss] = self._losses.at(loss, scored)
+            promised |= self._losses.at(scored)
         return promised
 
     def missing(self, metric: str, class_: int | None, shares: Floats) -> str:

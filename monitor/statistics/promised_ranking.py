@@ -1,4 +1,4 @@
-"""What the folds promise for AUC, average precision and the losses at any class shares. Pure.
+"""What the folds promise for AUC and average precision at any class shares. Pure.
 
 An AUC is linear in the mix of the negatives: with A[r, i] = P(score_r of class r > score_r of class i), ties half,
 and q the shares of the negatives, AUC_r = sum_i q_i A[r, i]; its DeLong variance is a quadratic form in q. So a
@@ -8,15 +8,14 @@ statistics.md sections 2, 4 and 5.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from monitor.counts.layout import BINS, LOSS_FIELDS, LOSS_UNIT, MOST_REWEIGHTED_CLASSES
+from monitor.counts.layout import BINS, MOST_REWEIGHTED_CLASSES
 from monitor.statistics.arrays import ratio
 from monitor.statistics.folds import design_effect, strayed
 from monitor.statistics.intervals import logit_normal, newcombe_auc
-from monitor.statistics.losses import Mean, loss_band, mean_loss
 from monitor.statistics.promised import Promised
 from monitor.statistics.ranking import CONTAMINATION, FEW, NEARLY_PERFECT, auc, average_precision
 
@@ -29,6 +28,23 @@ if TYPE_CHECKING:
 
 _BINARY: Final = 2
 _LEAST: Final = 1e-12
+
+
+class _Kinds(NamedTuple):
+    """The class and the rest of every class r, (W or 1, K, 512) each; from p on from the highest score down."""
+
+    negative: Floats
+    """Density of the rest, scores ascending."""
+    negatives: Floats
+    """(W or 1, K) how many cases of the rest that is worth."""
+    p: Floats
+    """Density of the class, a little contaminated."""
+    n: Floats
+    """That of the rest."""
+    crowd: Floats
+    """Of the rest against the class, how much lies at or above a bin."""
+    share: Floats
+    """Of the class at or above a bin, how much lies in it."""
 
 
 class Ranking:
@@ -65,6 +81,9 @@ class Ranking:
         self.raw_auc = self._auc(self._own_shares[None])
         self.fixed_auc = k == _BINARY or not self.mixable
         """Whether an AUC depends on the shares at all."""
+        self._cases = own * self.members[:, None]
+        # With one other group its mix is itself, whatever the shares.
+        self._one_mix = self._kinds(self._others[None]) if self._n.shape[-1] == _BINARY else None
         self._ap_deff = np.ones(k)
         value, _, _, variance = self._ap(self._own_shares[None])
         stray = strayed(self._fold_precision(histograms), self._ratio)
@@ -136,26 +155,30 @@ class Ranking:
     def _ap(self, shares: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return (value, lower, upper, variance without deff), (W, K) each."""
         q, own, defined = self._weights(shares)
-        positive = self._density[np.arange(self._classes), self._own]
-        # With one other group its mix is itself: one row does for all windows.
-        one = self._n.shape[-1] == _BINARY
-        mix = self._others[None] if one else q
-        negative = (mix[..., None, :] @ self._density)[..., 0, :]
-        members = np.maximum(self.members, 1e-9)
+        kinds = self._one_mix if self._one_mix is not None else self._kinds(q)
         rest = np.where(own > 0, 1.0 - own, 0.0) * (q.sum(axis=-1) > 0)
         odds = ratio(rest, own, 0.0)
-        scaled = negative * (odds * members)[..., None]
-        value = average_precision(np.broadcast_to(positive * members[:, None], scaled.shape), scaled)
-        drawn = ratio(mix * mix, np.where(self._n > 0, self._n, np.inf), 0.0).sum(axis=-1)
-        negatives = ratio(np.ones_like(drawn), drawn, 0.0) + np.where(drawn > 0, 0.0, members)
-        # A quarter of a case of the one kind spread like the other, as in the live band.
-        size = negatives[..., None]
-        p = (positive * members[:, None] + CONTAMINATION * negative) / (members[:, None] + CONTAMINATION)
-        n = (negative * size + CONTAMINATION * positive) / (size + CONTAMINATION)
-        step, variance = _step_variance(p, n, np.maximum(odds, _LEAST), members, negatives)
+        scaled = kinds.negative * (odds * self.members)[..., None]
+        value = average_precision(np.broadcast_to(self._cases, scaled.shape), scaled)
+        step, variance = _step_variance(kinds, np.maximum(odds, _LEAST), np.maximum(self.members, _LEAST))
         lower, upper = logit_normal(step, variance * self._ap_deff, self._level)
         bands = _defined(defined, np.minimum(lower, value)), _defined(defined, np.maximum(upper, value))
         return _defined(defined, value), *bands, _defined(defined, variance)
+
+    def _kinds(self, q: Floats) -> _Kinds:
+        """Return what average precision needs to know of the negatives' shares q (W, K, G), whatever their number."""
+        positive, members = self._density[np.arange(self._classes), self._own], self.members[:, None]
+        negative = (q[..., None, :] @ self._density)[..., 0, :]
+        drawn = ratio(q * q, np.where(self._n > 0, self._n, np.inf), 0.0).sum(axis=-1)
+        negatives = np.where(drawn > 0, ratio(np.ones_like(drawn), drawn, 0.0), np.maximum(self.members, _LEAST))
+        size = negatives[..., None]
+        # A quarter of a case of the one kind spread like the other, as in the live band.
+        p = (positive * members + CONTAMINATION * negative) / (members + CONTAMINATION)
+        n = (negative * size + CONTAMINATION * positive) / (size + CONTAMINATION)
+        p, n = (np.ascontiguousarray(x[..., ::-1]) for x in (p, n))
+        # Above the first positive there is no precision and nothing weighs it.
+        right = np.maximum(p.cumsum(axis=-1), _LEAST)
+        return _Kinds(negative, negatives, p, n, n.cumsum(axis=-1) / right, p / right)
 
     def _fold_precision(self, histograms: list[Floats]) -> Floats:
         """Return every fold's average precision at the pooled folds' shares, (J, K); NaN where it lacks either kind."""
@@ -174,47 +197,15 @@ class Ranking:
         return out
 
 
-class Losses:
-    """Log-loss and Brier score: means per true class, weighted with the live shares."""
-
-    def __init__(self, folds: Folds, level: float) -> None:
-        """Prepare everything that does not depend on the live class shares."""
-        self._level, self._ratio = level, folds.ratio
-        self._classes = folds.pooled.layout.classes
-        plane = folds.pooled.plane("losses").astype(np.float64)
-        self._plane = plane / folds.repeats
-        self.members: Floats = self._plane[:, 0]
-        """(K,) scored cases of each class."""
-        self._fold_planes = np.stack([fold.plane("losses") for fold in folds.counts]).astype(np.float64)
-
-    def at(self, loss: str, shares: Floats) -> Promised:
-        """Return the promised loss at class shares (W, K), (W, 1)."""
-        first = LOSS_FIELDS.index(loss)
-        pooled = mean_loss(self._plane, loss, shares)
-        mean = ratio(self._plane[:, first], self.members, 0.0)
-        n = self._fold_planes[:, :, 0]
-        means = np.where(n > 0, ratio(self._fold_planes[:, :, first], n, 0.0), mean) / LOSS_UNIT
-        values = (shares[:, None, :] * means).sum(axis=-1)
-        variance = np.maximum(pooled.variance, strayed(values[..., None], self._ratio)[..., 0])
-        unseen = ((self.members <= 0) & (shares > 0)).any(axis=-1) | ~(shares.sum(axis=-1) > 0)
-        lower, upper = loss_band(Mean(pooled.value, variance, pooled.n), loss, self._classes, self._level)
-        raw = np.asarray(mean_loss(self._plane, loss).value).reshape(1, 1)
-        value, lower, upper = (_defined(~unseen, x)[:, None] for x in (pooled.value, lower, upper))
-        return Promised(value, lower, upper, raw)
-
-
-def _step_variance(p: Floats, n: Floats, odds: Floats, members: Floats, negatives: Floats) -> tuple[Floats, Floats]:
+def _step_variance(kinds: _Kinds, odds: Floats, members: Floats) -> tuple[Floats, Floats]:
     """Return (step-form average precision, its variance), (W, K), at fixed odds (W, K) of the rest against the class.
 
-    p, n (W or 1, K, 512): their densities. The infinitesimal jackknife of `ranking.average_precision_variance`, but
-    given how many cases each kind has: the shares are the live ones and do not vary, so that what all cases of a kind
-    have alike is taken out.
+    The infinitesimal jackknife of `ranking.average_precision_variance`, but given how many cases each kind has: the
+    shares are the live ones and do not vary, so that what all cases of a kind have alike is taken out.
     """
-    p, n = (np.ascontiguousarray(x[..., ::-1]) for x in (p, n))
-    # Above the first positive there is no precision and nothing weighs it.
-    right = np.maximum(p.cumsum(axis=-1), _LEAST)
-    at = 1.0 / (1.0 + odds[..., None] * (n.cumsum(axis=-1) / right))
-    weight = (p / right) * at
+    p, n = kinds.p, kinds.n
+    at = 1.0 / (1.0 + odds[..., None] * kinds.crowd)
+    weight = kinds.share * at
     loss = _from_below(weight * at)
     by_p = at + _from_below(weight) - loss
     # A = sum_b p_b at_b: a change of p moves A by (at + gain) dp, one of n by -odds x loss dn.
@@ -222,7 +213,7 @@ def _step_variance(p: Floats, n: Floats, odds: Floats, members: Floats, negative
     p_by_p, n_loss = p * by_p, n * loss
     varied_p = (p_by_p * by_p).sum(axis=-1) - p_by_p.sum(axis=-1) ** 2
     varied_n = (n_loss * loss).sum(axis=-1) - n_loss.sum(axis=-1) ** 2
-    return a, np.maximum(varied_p, 0.0) / members + odds * odds * np.maximum(varied_n, 0.0) / negatives
+    return a, np.maximum(varied_p, 0.0) / members + odds * odds * np.maximum(varied_n, 0.0) / kinds.negatives
 
 
 def _from_below(x: Floats) -> Floats:
