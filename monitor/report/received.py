@@ -82,7 +82,7 @@ def rung(alerts: Sequence[AlertEntry]) -> Markup | None:
             "table",
             tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
             tag("tbody", *rows),
-            class_="plain stack",
+            class_="plain stack promises alerts",
         ),
         tag("p", f"{words.count(older)} older ones are in the JSON report.") if older else None,
         aria_labelledby="alerts",

@@ -22,7 +22,7 @@ _NAMES: Final = {
     "macro_f1": "macro F1",
     "log_loss": "log-loss",
     "brier": "Brier score",
-    "ece": "calibration error (ECE)",
+    "ece": "ECE",
 }
 
 
