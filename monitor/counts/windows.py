@@ -108,7 +108,10 @@ class Windows:
                 yield TrackKey(series, window, maturity)
 
     def oldest(self, model: str) -> int | None:
-        """Return the earliest start of the model's tracks, before which none can need a slice; None without tracks."""
+        """Return the earliest start of the model's tracks; None without tracks.
+
+        A track that begins later (mature windows do, `label_horizon` after the provisional ones) may need older slices.
+        """
         starts = (
             track.start for series, tracks in self._tracks.items() if series.model == model for track in tracks.values()
         )
