@@ -73,15 +73,14 @@ def decide(
     # With a point below -margin, room for the margin is not what is missing: WORSE needs the gap alone.
     fits = (room > 0) & (by_margin > n)
     reachable = (near > 0) & ((room > 0) | ~rising)
-    code = np.select([worse, fine, fits, reachable, room > 0], [WORSE, OK, FEW, EDGE, STUCK], SMALL)
-    code = np.where((code == EDGE) & (room <= 0), FEW, code)
-    needed = np.ceil(np.where(fits, by_margin, np.where(reachable, by_gap, np.nan)))
-    endless = needed > _MOST
-    code = np.where(endless & (code == EDGE), STUCK, np.where(endless & (code == FEW), SMALL, code))
-    undecided = (code == FEW) | (code == EDGE)
-    compared = ~(np.isnan(difference) | np.isnan(margin))
-    needed = np.where(undecided & compared, np.maximum(needed, n + 1.0), np.nan)
-    return Decision(np.where(compared, code, NONE), difference, lower, upper, needed, width)
+    needed = np.where(fits, by_margin, np.where(reachable, by_gap, np.inf))
+    decidable = needed <= _MOST
+    few = np.where(fits | (room <= 0), FEW, EDGE)
+    unknown = np.where(decidable, few, np.where((room > 0) & ~fits, STUCK, SMALL))
+    compared = ~np.isnan(difference + margin)
+    code = np.where(compared, np.where(worse, WORSE, np.where(fine, OK, unknown)), NONE)
+    needed = np.where((code == FEW) | (code == EDGE), np.maximum(np.ceil(needed), n + 1.0), np.nan)
+    return Decision(code, difference, lower, upper, needed, width)
 
 
 def reason(code: int, *, width: float, margin: float, difference: float, least: float) -> str | None:
