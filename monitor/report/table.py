@@ -150,8 +150,10 @@ def _judgement(result: MetricResult | None, *, provisional: bool) -> Text:
 
 
 def _sum(name: str, total: int, parts: Sequence[str], of: Totals) -> str:
-    """Return `predictions 10 = 7 matched + 2 waiting + 1 expired`."""
-    terms = " + ".join(f"{words.count(getattr(of, part))} {part.replace('_', ' ')}" for part in parts)
+    """Return `predictions 10 = 7 matched + 3 waiting`: the first part and whatever else is not 0."""
+    known = {part: getattr(of, part) for part in parts}
+    shown = [part for part in parts if known[part] or part == parts[0]]
+    terms = " + ".join(f"{words.count(known[part])} {part.replace('_', ' ')}" for part in shown)
     return f"{name} {words.count(total)} = {terms}"
 
 

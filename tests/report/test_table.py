@@ -71,3 +71,8 @@ def test_a_halt_and_a_first_evaluation_to_come_are_told():
 def test_of_many_classes_the_most_serious_come_first_and_the_rest_is_counted():
     text = printed(live(made.many_snapshot()))
     assert "and 17 more classes" in text
+
+
+def test_parts_of_a_total_that_are_zero_are_left_out_but_the_first():
+    text = printed(live(made.empty_snapshot(evaluated=True)))
+    assert "predictions 0 = 0 matched\n" in "\n".join(line.rstrip() for line in text.splitlines())
