@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from monitor.statistics.folds import folds_of
-from monitor.statistics.promised_confusion import AVERAGED, Reweighted
+from monitor.statistics.promised_confusion import Reweighted
 from monitor.statistics.promised_losses import Losses
 from monitor.statistics.promised_ranking import Ranking
 
@@ -35,7 +35,6 @@ class Promise:
         """Prepare what does not depend on the windows. `folds`: those of `folds_of(baseline, segment)`."""
         self.classes: Final = baseline.classes
         self.level: Final = level
-        self.positive: Final = baseline.layout.positive
         self._confusion = Reweighted(folds, level)
         scored = bool(folds.pooled.sparse("losses")[0].size)
         self._ranking = Ranking(folds, level) if scored else None
@@ -92,22 +91,3 @@ def promises_of(baseline: Baseline, level: float = 0.95) -> dict[tuple[str, str 
         if folds is not None:
             found[baseline.version, segment] = Promise(baseline, folds, level)
     return found
-
-
-def baseline_width(promise: Promise, metric: str, class_: str | None) -> float | None:
-    """Return how far the corridor reaches on the side that decides for OK, at the folds' own class shares.
-
-    What `check` compares with a margin before there is any label: where it is larger, no number of labels can give an
-    OK. None where nothing is promised.
-    """
-    k = len(promise.classes)
-    shares = promise.own_shares
-    promised = promise.at(shares, shares, dict.fromkeys(AVERAGED, shares > 0)).get(metric)
-    if promised is None:
-        return None
-    column = 0
-    if promised.value.shape[-1] == k:
-        column = promise.classes.index(class_) if class_ is not None else promise.positive
-    value, lower, upper = (float(x[0, column]) for x in promised[:3])
-    width = value - lower if metric in {"log_loss", "brier"} else upper - value
-    return width if width == width else None  # noqa: PLR0124 - NaN is not itself

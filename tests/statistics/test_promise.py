@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 from monitor.counts import Counts, Layout, tally_labelled
 from monitor.statistics.baseline import Baseline, Fold
 from monitor.statistics.folds import design_effect, folds_of, strayed
-from monitor.statistics.promise import Promise, baseline_width, promises_of
+from monitor.statistics.promise import Promise, promises_of
 from monitor.statistics.rates import Rates
 
 NAMES = tuple(f"c{k}" for k in range(60))
@@ -255,14 +255,6 @@ def test_a_segment_has_the_promise_of_its_own_folds():
     assert set(promises) == {("1", None), ("1", "region=eu")}
     assert at(promises["1", "region=eu"], [0.5, 0.5])["recall"].value[0, 1] == pytest.approx(17 / 20)
     assert folds_of(baseline, "region=us") is None
-
-
-def test_check_can_ask_how_wide_a_corridor_is():
-    promise = promise_of(baseline_of([[[90, 10], [8, 42]]] * 5))
-    recall = at(promise, [0.5, 0.5])["recall"]
-    assert baseline_width(promise, "recall", "c1") == pytest.approx(recall.upper[0, 1] - recall.value[0, 1])
-    assert baseline_width(promise, "accuracy", None) > 0
-    assert baseline_width(promise, "log_loss", None) is None
 
 
 confusions = st.integers(2, 4).flatmap(
