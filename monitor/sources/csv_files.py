@@ -116,16 +116,25 @@ class Block:
     def _ragged(self) -> Problem | None:
         """Return the first record whose cells are not as many as the header's."""
         for start, record in self.records:
-            line = self.before + start + 1
-            try:
-                cells = len(next(csv.reader([record.decode(errors="replace")], strict=True)))
-            except (csv.Error, StopIteration) as wrong:
+            place = f"{self.path}:{self.before + start + 1}"
+            cells = _count_cells(record)
+            if cells is None:
                 return Problem(
-                    f"{self.path}:{line}", f"is no CSV record ({wrong})", "double the quotes inside of a quoted cell"
+                    place, "has a quote without its partner", "quote cells that hold quotes, and double those inside"
                 )
             if cells != len(self.names):
                 found = f"has {cells} cells, the header has {len(self.names)}"
-                return Problem(f"{self.path}:{line}", found, "quote cells that hold commas, and write every cell")
+                return Problem(place, found, "quote cells that hold commas, and write every cell")
+        return None
+
+
+def _count_cells(record: bytes) -> int | None:
+    """Return how many cells a record has; None where its quotes do not match."""
+    if record.count(_QUOTE) % 2:
+        return None
+    try:
+        return len(next(csv.reader([record.decode(errors="replace")], strict=True)))
+    except csv.Error:
         return None
 
 

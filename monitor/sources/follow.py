@@ -123,7 +123,7 @@ class Follower:
             lines = self._cutter.feed(block)
             self.offset += before + len(block) - self._cutter.waiting
             self._line += lines.count(b"\n")
-            length += len(block)
+            length += len(lines)
             found.append(lines)
         return b"".join(found)
 

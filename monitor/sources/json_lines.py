@@ -182,7 +182,7 @@ class JsonLines:
                 except _WRONG as wrong:
                     suspect = self._suspect(line)
                     if suspect is None:
-                        faults.append(_fault(row, wrong))
+                        faults.append(_fault(row, line, wrong))
                     else:
                         suspects.append(suspect)
                         suspect_rows.append(row)
@@ -220,10 +220,15 @@ def _without_odd_number(match: re.Match[bytes]) -> bytes:
     return b'"NaN"' if odd else token
 
 
-def _fault(row: int, wrong: Exception) -> Fault:
+def _fault(row: int, line: bytes, wrong: Exception) -> Fault:
     text = str(wrong)
     if isinstance(wrong, msgspec.ValidationError) and text.startswith("Expected `object`"):
-        return Fault(row, reasons.NOT_AN_OBJECT, text.partition(" - at ")[0])
+        try:
+            msgspec.json.decode(line)  # the first character told; is the rest JSON?
+        except _WRONG as worse:
+            wrong, text = worse, str(worse)
+        else:
+            return Fault(row, reasons.NOT_AN_OBJECT, text.partition(" - at ")[0])
     if isinstance(wrong, RecursionError):
         text = "nested too deeply"
     return Fault(row, reasons.NOT_JSON, text)

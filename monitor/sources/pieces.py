@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -19,7 +19,6 @@ from monitor.sources.source import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
@@ -28,27 +27,34 @@ _REJECTED_IN_MEMORY = 10_000
 
 
 class Spill:
-    """Bytes on disk, gone with the process that wrote them; no file before the first byte."""
+    """Bytes put aside: the first in memory, the rest in a file that goes with the process."""
 
-    def __init__(self) -> None:
-        """Begin without a file."""
-        self._file: BinaryIO | None = None
+    def __init__(self, budget: int) -> None:
+        """Keep up to `budget` bytes in memory."""
+        self._budget = budget
+        self._memory = bytearray()
+        self._file: IO[bytes] | None = None
 
     def write(self, content: bytes) -> tuple[int, int]:
         """Return (offset, length) to read `content` again."""
+        begin = len(self._memory)
+        if self._file is None and begin + len(content) <= self._budget:
+            self._memory += content
+            return begin, len(content)
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        return self._file.seek(0, io.SEEK_END), self._file.write(content)
+        return begin + self._file.seek(0, io.SEEK_END), self._file.write(content)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return what was written there."""
-        if self._file is None:
-            return b""
-        self._file.seek(offset)
+        if self._file is None or offset < len(self._memory):
+            return bytes(memoryview(self._memory)[offset : offset + length])
+        self._file.seek(offset - len(self._memory))
         return self._file.read(length)
 
     def close(self) -> None:
-        """Give the disk back; a second call does nothing."""
+        """Give memory and disk back; a second call does nothing."""
+        self._memory = bytearray()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -67,9 +73,8 @@ class Piece:
 
     first: int
     last: int
-    frame: pl.DataFrame | None
-    """None: on disk, at `where`."""
-    where: tuple[int, int] = (0, 0)
+    where: tuple[int, int]
+    """In the spill."""
 
 
 @dataclass(slots=True)
@@ -89,11 +94,8 @@ class OpenPiece:
 class Shelf:
     """The pieces of all streams."""
 
-    budget: int
-    """Bytes of pieces that stay in memory."""
     spill: Spill
     pieces: dict[Stream, list[Piece]] = field(default_factory=dict)
-    _used: int = 0
 
     def add(self, stream: Stream, frame: pl.DataFrame) -> None:
         """Take rows in any order; the column `at` is their arrival."""
@@ -101,21 +103,14 @@ class Shelf:
             frame = frame.sort("at", maintain_order=True)
         for begin in range(0, frame.height, PIECE_ROWS):
             rows = frame.slice(begin, PIECE_ROWS)
-            first, last = int(rows["at"][0]), int(rows["at"][-1])
-            size = int(rows.estimated_size())
-            kept, where = None, (0, 0)
-            if self._used + size <= self.budget:
-                self._used += size
-                kept = rows
-            else:
-                content = io.BytesIO()
-                rows.write_ipc(content)
-                where = self.spill.write(content.getvalue())
-            self.pieces.setdefault(stream, []).append(Piece(first, last, kept, where))
+            content = io.BytesIO()  # a frame in memory would keep more alive than its own rows
+            rows.write_ipc(content)
+            where = self.spill.write(content.getvalue())
+            self.pieces.setdefault(stream, []).append(Piece(int(rows["at"][0]), int(rows["at"][-1]), where))
 
     def open(self, piece: Piece) -> OpenPiece:
         """Return the rows of a piece."""
-        frame = pl.read_ipc(io.BytesIO(self.spill.read(*piece.where))) if piece.frame is None else piece.frame
+        frame = pl.read_ipc(io.BytesIO(self.spill.read(*piece.where)))
         return OpenPiece(frame, frame["at"].to_numpy())
 
 

@@ -136,8 +136,8 @@ def record(
         logs.append((Kind.LABELLED_PREDICTIONS, find_log(predictions)))
     else:
         logs += [(Kind.PREDICTIONS, find_log(predictions)), (Kind.LABELS, find_log(labels))]
-    spill = Spill()
-    recording = Recording(Codec(settings), period, spill, Shelf(IN_MEMORY, spill), RejectedShelf(spill))
+    spill = Spill(IN_MEMORY)
+    recording = Recording(Codec(settings), period, spill, Shelf(spill), RejectedShelf(spill))
     reading = Reading(sum(log.size for _, log in logs), progress)
     try:
         for kind, log in logs:
