@@ -58,7 +58,7 @@ class Block:
         """The cells as text. Raises InputError where records and header do not fit."""
         columns = [number for number, name in enumerate(self.names) if self.wanted is None or name in self.wanted]
         frame = self._cells(self.raw)
-        if frame.height and frame[:, 0].null_count() and self._has_blank_lines():
+        if frame.height and frame[:, 0].null_count() and self._has_blank_lines:
             frame = self._cells(b"\n".join(record for _, record in self.records))
         if self._may_be_short(frame) and (ragged := self._ragged()) is not None:
             raise InputError(ragged)
@@ -78,7 +78,7 @@ class Block:
 
     def line(self, row: int) -> int:
         """Return the line of a row, from 1."""
-        if _QUOTE not in self.raw and not self._has_blank_lines():
+        if self._one_line_each:
             return self.before + row + 1
         return self.before + self.records[row][0] + 1
 
@@ -86,6 +86,11 @@ class Block:
         """Return the bytes of a row."""
         return self.records[row][1]
 
+    @cached_property
+    def _one_line_each(self) -> bool:
+        return _QUOTE not in self.raw and not self._has_blank_lines
+
+    @cached_property
     def _has_blank_lines(self) -> bool:
         raw = self.raw
         return b"\n\n" in raw or b"\n\r\n" in raw or raw.startswith((b"\n", b"\r\n"))

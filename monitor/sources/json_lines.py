@@ -38,6 +38,8 @@ class Lines:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     """Without the line feed and a carriage return before it."""
+    numbers: NDArray[np.int64]
+    """How many line feeds stand before each."""
 
     @classmethod
     def of(cls, buffer: bytes) -> Lines:
@@ -46,15 +48,15 @@ class Lines:
         feeds = np.flatnonzero(letters == _NEWLINE)
         starts = np.concatenate(([0], feeds + 1))
         ends = np.concatenate((feeds, [len(buffer)]))
-        some = ends > starts
-        starts, ends = starts[some], ends[some]
+        numbers = np.flatnonzero(ends > starts)
+        starts, ends = starts[numbers], ends[numbers]
         if len(starts):
             ends = ends - (letters[ends - 1] == _RETURN)
             odd = np.flatnonzero((letters[starts] != _OPEN) | (ends == starts))
             blank = [row for row in odd.tolist() if not buffer[starts[row] : ends[row]].strip(_BLANK)]
             if blank:
-                starts, ends = np.delete(starts, blank), np.delete(ends, blank)
-        return cls(buffer, starts, ends)
+                starts, ends, numbers = (np.delete(each, blank) for each in (starts, ends, numbers))
+        return cls(buffer, starts, ends, numbers)
 
     def __len__(self) -> int:
         """Return how many lines there are."""
@@ -66,7 +68,7 @@ class Lines:
 
     def number(self, row: int) -> int:
         """Return how many line feeds stand before it."""
-        return self.buffer.count(b"\n", 0, int(self.starts[row]))
+        return int(self.numbers[row])
 
     def objects_only(self) -> bool:
         """Tell whether each line begins like an object, ends like one and is not too long.

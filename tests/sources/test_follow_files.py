@@ -190,7 +190,7 @@ def test_batches_are_bounded(followed):
         counts.append(batch.read)
     assert sum(counts) == 60_000
     assert max(counts) * len(one("a")) <= 2**21
-    assert len(counts) > 3
+    assert len(counts) >= 3
 
 
 def test_without_a_file_of_labels_predictions_carry_them(tmp_path):
