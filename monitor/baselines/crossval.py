@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.model_selection import (  # type: ignore[import-untyped] # scikit-learn ships no types
+from sklearn.model_selection import (
     GroupKFold,
     KFold,
     RepeatedStratifiedKFold,

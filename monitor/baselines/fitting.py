@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import joblib  # type: ignore[import-untyped] # joblib ships no types
+import joblib
 import numpy as np
 
 from monitor.baselines import fingerprints

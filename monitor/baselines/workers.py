@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import joblib  # type: ignore[import-untyped] # joblib ships no types
-from joblib.externals.loky import ProcessPoolExecutor, cpu_count  # type: ignore[import-untyped] # joblib ships no types
+import joblib
+from joblib.externals.loky import ProcessPoolExecutor, cpu_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable

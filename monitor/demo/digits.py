@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.datasets import load_digits  # type: ignore[import-untyped] # scikit-learn ships no types
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped] # scikit-learn ships no types
-from sklearn.model_selection import train_test_split  # type: ignore[import-untyped] # scikit-learn ships no types
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 
 from monitor.baselines.crossval import cross_validate
 from monitor.demo.phases import CLASSES, DAMAGED, MODEL, PHASES, SEED, VERSION
