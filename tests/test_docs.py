@@ -87,6 +87,13 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_every_file_of_ours_that_a_page_names_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:monitor|tests|docs|benchmarks|examples|scripts|\.ci)/[\w./-]*)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_make_command_that_a_page_names_is_a_target_with_a_line_of_help(page):
     named = set(re.findall(r"`?make ([a-z-]+)(?:`|  +#)", (ROOT / page).read_text(encoding="utf-8")))
     assert named <= set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
