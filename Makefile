@@ -55,7 +55,9 @@ validity-long: $(VENV)/.dev ## the same with the full number of simulations
 
 .PHONY: bench
 bench: $(VENV)/.dev ## performance against its targets, long form
-	$(BIN)/python benchmarks/performance.py
+	@missed=0; for file in $(filter-out benchmarks/validity.py,$(wildcard benchmarks/*.py)); do \
+	  echo "$$file"; $(BIN)/python $$file || missed=1; \
+	done; exit $$missed
 
 .PHONY: docs
 docs: $(VENV)/.dev ## write docs/reference/ anew from the code
