@@ -36,7 +36,7 @@ class Follower:
         self.path = path
         self.offset = 0
         """Byte at which the next line begins, in the file that is being read."""
-        self._latest = latest
+        self._begins_late = self._latest = latest
         self._file: FileIO | None = None
         self._line = 0
         self._wanted: int | None = None
@@ -45,7 +45,7 @@ class Follower:
     def seek(self, offset: int | None) -> None:
         """Go on at this byte of the file that bears the name now; None: where a first look begins."""
         self.close()
-        self._wanted = offset
+        self._wanted, self._latest = offset, self._begins_late
 
     def read(self, most: int) -> Lines:
         """Return the next whole lines, about `most` bytes; no content where there is nothing new.

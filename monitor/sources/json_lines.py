@@ -14,7 +14,7 @@ from monitor.sources import reasons
 from monitor.sources.columns import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 _BLANK = b" \t\r"
+_FLAT, _FEW = "score_", 4
+"""Where flat scores are looked for, and how many of them are read without looking whether there are any."""
 _WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*')
 
@@ -127,10 +129,12 @@ class _Node:
         rename = {name: key for key, name in names.items()}
         self.kind: Any = msgspec.defstruct("Wanted", fields, rename=rename, gc=False)
 
-    def columns(self, structs: Sequence[Any], outer: Keys = ()) -> Mapping[Keys, Column]:
-        """Return the columns of what was read; `structs` may hold UNSET."""
+    def columns(self, structs: Sequence[Any], outer: Keys = (), absent: Collection[str] = ()) -> Mapping[Keys, Column]:
+        """Return the columns of what was read; `structs` may hold UNSET; none of them has the keys of `absent`."""
         found: dict[Keys, Column] = {}
         for key, reader in self.readers.items():
+            if key in absent:
+                continue
             child = self.children[key]
             values = (
                 [value if value is msgspec.UNSET else reader(value) for value in structs]
@@ -155,6 +159,7 @@ class JsonLines:
         """Build the types for these places."""
         self._node = _Node(places)
         self._decoder = msgspec.json.Decoder(self._node.kind)
+        self._flat = frozenset(key for key in self._node.readers if key.startswith(_FLAT))
 
     def parse(self, buffer: bytes) -> Parsed:
         """Return the columns of all lines of `buffer`; the last may lack its line feed."""
@@ -165,7 +170,9 @@ class JsonLines:
             except _WRONG:
                 structs = []
             if len(structs) == len(lines):
-                return Parsed(lines, np.arange(len(lines)), self._table(structs), (), self._table(()), np.arange(0))
+                return Parsed(
+                    lines, np.arange(len(lines)), self._table(structs, buffer), (), Table(0, {}), np.arange(0)
+                )
         return self._one_by_one(lines)
 
     def _one_by_one(self, lines: Lines) -> Parsed:
@@ -191,14 +198,17 @@ class JsonLines:
         return Parsed(
             lines,
             np.array(rows, np.int64),
-            self._table(structs),
+            self._table(structs, lines.buffer),
             faults,
-            self._table(suspects),
+            self._table(suspects, lines.buffer),
             np.array(suspect_rows, np.int64),
         )
 
-    def _table(self, structs: Sequence[Any]) -> Table:
-        return Table(len(structs), self._node.columns(structs) if structs else {})
+    def _table(self, structs: Sequence[Any], buffer: bytes) -> Table:
+        absent: Collection[str] = ()
+        if len(self._flat) > _FEW and _FLAT.encode() not in buffer and b"\\" not in buffer:
+            absent = self._flat  # a key that is not written is in no object, unless it is written with escapes
+        return Table(len(structs), self._node.columns(structs, absent=absent) if structs else {})
 
     def _suspect(self, line: bytes) -> Any:  # noqa: ANN401 - the struct type is made at run time
         """Return the object of a line that is JSON but for numbers that no float holds, else None."""

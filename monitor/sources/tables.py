@@ -106,15 +106,15 @@ def columns_of(log: Log, path: Path) -> Sequence[str]:
 def json_lines_blocks(path: Path, tell: Callable[[int], None]) -> Iterator[tuple[int, bytes]]:
     """Yield (line feeds before it, whole lines) of a JSON Lines file; of a line above the limit only its beginning."""
     cutter = LineCutter(LONGEST_LINE)
-    before = 0
+    before, held = 0, b""
     for block in read_bytes(path, tell):
         lines = cutter.feed(block)
         if lines:
-            yield before, lines
-            before += lines.count(b"\n")
-    rest = cutter.finish()
-    if rest:
-        yield before, rest
+            if held:
+                yield before, held
+            before, held = before + held.count(b"\n"), lines
+    if held := held + cutter.finish():
+        yield before, held
 
 
 def _json_chunks(path: Path, tell: Callable[[int], None]) -> Iterator[Chunk]:

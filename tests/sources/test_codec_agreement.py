@@ -19,7 +19,21 @@ SETTINGS = configured(
 )
 CODEC = Codec(SETTINGS)
 NAMES = ["prediction_id", "model", "version", "predicted_at", "y_pred", "y_true", "labelled_at", "score", "scores"]
-NAMES += ["out", "out.class", "geo", "geo.country", "segment", "score_leave", "score_0", "leave", "stay", "class", "0"]
+NAMES += [
+    "out",
+    "out.class",
+    "geo",
+    "geo.country",
+    "segment",
+    "score_leave",
+    "score_0",
+    "score_1.0",
+    "score_2",
+    "leave",
+    "stay",
+    "class",
+    "0",
+]
 WORDS = ["churn", "digits", "other", "a", "", "stay", "leave", "0", "1.0", "2026-01-01T00:00:00Z", "1767225600000"]
 NUMBERS = st.sampled_from([0, 1, 1.0, 0.5, -1, 2, 1_767_225_600_000, 1e300, 2**63, 2**64, 10**30, -(10**400)])
 SCALARS = (
@@ -64,6 +78,7 @@ def together(kind, buffer):
 @given(LINES)
 @example([b'{"prediction_id":', b'"a"} {"x": 1}'])
 @example([b'{"a":{"b":1}}', b'{"a":{"b":1}} {}', b"{}{}"])
+@example([b'{"score\\u005f0":0.2,"score\\u005f1":0.2,"score\\u005f2":0.6,"model":"digits"}', b'{"score_0":0.1}'])
 @example([json.dumps(event(y_pred={"class": "stay"})).encode(), b"\x00", b'{"score": Infinity}', b'{"x": -1e999}'])
 def test_a_batch_is_what_its_lines_are_one_by_one(kind, found):
     buffer = b"\n".join(found)

@@ -284,3 +284,11 @@ def test_no_detail_shows_a_score():
         configured(), Kind.PREDICTIONS, lines(event(score=123.456), event(scores={"leave": 0.7, "stay": 0.9}))
     )
     assert not any("123" in each.detail or "0.9" in each.detail for each in batch.rejected)
+
+
+def test_flat_scores_are_found_however_their_keys_are_written():
+    settings = configured(model(classes=("0", "1", "2")))
+    escaped = lines(event(y_pred=1, score_0=0.2, score_1=0.2, score_2=0.6)).replace(b"score_", b"score\\u005f")
+    plain = lines(event(y_pred=1, **{"score_0.0": 0.2, "score_1": 0.2, "score_2.0": 0.6}))
+    for buffer in (escaped, plain):
+        assert [each[4] for each in predictions(decode(settings, Kind.PREDICTIONS, buffer))] == [(0.2, 0.2, 0.6)]
