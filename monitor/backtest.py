@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from monitor import __version__
 from monitor.alerting.verdicts import VerdictAlerts, judged
 from monitor.clock import ManualClock
-from monitor.counts.slices import FixedSlices, common_length
+from monitor.counts.slices import FixedSlices, slice_length
 from monitor.report.course import Courses
 from monitor.report.history import History
+from monitor.report.newest import Newest
 from monitor.report.snapshot import Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.state.memory import MemoryState
@@ -87,11 +88,11 @@ def run(
     clock = ManualClock(replay.first_arrival)
     state = MemoryState(settings.models)
     lengths = [window.millis for model in settings.models.values() for window in model.windows]
-    stream = Stream(settings, _Arrived(replay, clock), state, FixedSlices(common_length([every, *lengths])))
+    stream = Stream(settings, _Arrived(replay, clock), state, FixedSlices(slice_length([every, *lengths])))
     reporter = Reporter(settings, state, promises_by_model(baselines))
     history, courses, alerts = History(settings), Courses(settings.models), VerdictAlerts()
-    newest: dict[tuple[object, ...], WindowResult] = {}
-    hearers = [history.add, courses.observe, *listen]
+    newest = Newest()
+    hearers = [newest.add, history.add, courses.observe, *listen]
 
     def move_to(moment: int) -> None:
         clock.move_to(moment)
@@ -104,7 +105,6 @@ def run(
     for as_of, due in _moments(settings, replay, every):
         move_to(as_of)
         for result in reporter.report(due):
-            newest[result.model, result.version, result.segment, result.window, result.maturity] = result
             for hear in hearers:
                 hear(result)
             for seen in judged(settings.models[result.model], [result]):
@@ -116,7 +116,7 @@ def run(
         settings,
         __version__,
         replay.first_arrival,
-        report=Report(replay.last_arrival, tuple(newest.values()), stream.totals()),
+        report=Report(replay.last_arrival, tuple(newest.view().values()), stream.totals()),
         history=history.view(),
         baselines=baselines,
         alerts=alerts.alerts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from monitor.clock import HOUR
 from monitor.counts.windows import TrackKey, Windows
 from monitor.statistics.evaluate import WindowCounts, evaluate
 from monitor.statistics.promise import promises_of
@@ -55,9 +56,7 @@ class Reporter:
         results: list[WindowResult] = []
         for name, windows in due.items():
             results += self._model(self._settings.models[name], windows)
-            oldest = self._windows.oldest(name)
-            if oldest is not None:
-                self._state.drop_slices(name, oldest)
+            self._forget(self._settings.models[name], windows)
         return results
 
     def _model(self, model: ModelSettings, due: Iterable[Due]) -> list[WindowResult]:
@@ -83,6 +82,15 @@ class Reporter:
         for key in keys:
             self._windows.evaluated(key)
         return results
+
+    def _forget(self, model: ModelSettings, due: Sequence[Due]) -> None:
+        """Forget the slices that no window reaches any more.
+
+        A mature window that is still to come ends later than `label_horizon` ago. The daemon rounds its end down to an
+        hour, and its start down to a slice.
+        """
+        reach = model.label_horizon.millis + max(window.millis for window in model.windows) + 2 * HOUR
+        self._state.drop_slices(model.name, max(window.as_of for window in due) - reach)
 
     def _retire(self, model: str, series: Sequence[Series]) -> None:
         """Follow the windows of series without slices no longer: nothing would move them on."""

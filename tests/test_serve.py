@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import importlib
 import json
 import socket
-import sys
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
+import fabricated as made
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from monitor.errors import InputError
 from monitor.serve import Probes, Server
 from monitor.statistics.report import Report
-
-sys.path.insert(0, str(Path(__file__).parent / "report"))
-made = importlib.import_module("fabricated")
 
 FINE = Probes(healthy=lambda: None, ready=lambda: None)
 FREE = ("127.0.0.1", 0)

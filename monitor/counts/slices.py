@@ -82,7 +82,7 @@ class AgingSlices:
         return moment - moment % (HOUR if moment < self.boundary else MINUTE)
 
 
-def common_length(lengths: Iterable[int]) -> int:
+def slice_length(lengths: Iterable[int]) -> int:
     """Return the longest slice of which all these lengths (windows, steps; ms) are multiples."""
     return gcd(*lengths)
 

@@ -17,6 +17,7 @@ from monitor.clock import SECOND
 from monitor.prometheus import catalog
 from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
+from monitor.sources.reasons import REASONS, SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,9 +158,12 @@ def _received(snapshot: Snapshot) -> Iterator[Sample]:
     totals = snapshot.totals
     yield catalog.WAITING_PREDICTIONS, {}, totals.waiting
     yield catalog.WAITING_LABELS, {}, totals.labels_waiting
-    for metric, reasons in ((catalog.DEAD_LETTERS, totals.dead_letters), (catalog.SKIPPED, totals.skipped)):
-        for reason, n in sorted(reasons.items()):
-            yield metric, {"reason": reason}, n
+    for metric, known, reasons in (
+        (catalog.DEAD_LETTERS, REASONS, totals.dead_letters),
+        (catalog.SKIPPED, SKIPPED, totals.skipped),
+    ):
+        for reason in sorted({*known, *reasons}):
+            yield metric, {"reason": reason}, reasons.get(reason, 0)
 
 
 def _about(snapshot: Snapshot) -> Iterator[Sample]:

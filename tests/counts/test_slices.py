@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.counts import Counts, Layout
 from monitor.counts.groups import numbered
-from monitor.counts.slices import AgingSlices, FixedSlices, common_length, compaction
+from monitor.counts.slices import AgingSlices, FixedSlices, compaction, slice_length
 
 LAYOUT = Layout(2)
 moments = st.lists(st.integers(-2 * DAY, 400 * DAY), min_size=1, max_size=30)
@@ -50,8 +50,8 @@ def test_a_day_ends_now_on_minutes_and_before_it_there_are_hours(now):
 
 
 def test_the_slice_is_what_all_lengths_are_multiples_of():
-    assert common_length([DAY, 7 * DAY, 6 * HOUR]) == 6 * HOUR
-    assert common_length([90 * MINUTE, HOUR]) == 30 * MINUTE
+    assert slice_length([DAY, 7 * DAY, 6 * HOUR]) == 6 * HOUR
+    assert slice_length([90 * MINUTE, HOUR]) == 30 * MINUTE
 
 
 @settings(max_examples=50, deadline=None)
