@@ -68,13 +68,13 @@ class Block:
 
     def _cells(self, records: bytes) -> pl.DataFrame:
         titles = [f"c{number}" for number in range(len(self.names))]
-        if not records.strip():
+        if not records or records.isspace():
             return pl.DataFrame(schema=dict.fromkeys(titles, pl.String))
         try:
             frame = pl.read_csv(b"%b\n%b" % (",".join(titles).encode(), records), infer_schema=False)
         except pl.exceptions.PolarsError as wrong:
             raise InputError(self._finding(wrong)) from wrong
-        return frame.with_columns(pl.col(pl.String).replace("", None)) if b'""' in records else frame
+        return frame.with_columns(pl.col(pl.String).replace("", None)) if _QUOTE in records else frame
 
     def line(self, row: int) -> int:
         """Return the line of a row, from 1."""
@@ -198,7 +198,7 @@ def _end_of_first(block: bytes) -> int:
 def _end_of_last(block: bytes) -> int:
     """Return where the last whole record ends: behind a line feed with as many quotes opened as closed before it."""
     end = block.rfind(b"\n") + 1
-    quotes = block.count(_QUOTE, 0, end)
+    quotes = block.count(_QUOTE, 0, end) if _QUOTE in block else 0
     while quotes % 2:
         before = block.rfind(b"\n", 0, end - 1) + 1
         quotes -= block.count(_QUOTE, before, end)

@@ -40,12 +40,15 @@ class Chunk:
 
     frame: pl.DataFrame
     path: Path
-    first: int
-    """Line of the first row, from 1; in Parquet its row, from 1."""
     line: Callable[[int], int]
     """Row of the frame -> line of the file, from 1; in Parquet the row, from 1."""
     original: Callable[[int], bytes]
     """Row of the frame -> its bytes; where a file has no lines, the row as JSON."""
+
+    @property
+    def first(self) -> int:
+        """Line of the first row, from 1; in Parquet its row, from 1."""
+        return self.line(0)
 
     def place(self, row: int) -> str:
         """Return `file:line` of a row of the frame."""
@@ -93,7 +96,7 @@ def read_chunks(log: Log, path: Path, tell: Callable[[int], None], wanted: Colle
         yield from _parquet_chunks(path, tell, wanted)
         return
     for block in read_csv(path, tell, wanted):
-        yield Chunk(block.frame, path, block.line(0), block.line, block.original)
+        yield Chunk(block.frame, path, block.line, block.original)
 
 
 def columns_of(log: Log, path: Path) -> Sequence[str]:
@@ -137,7 +140,7 @@ def _json_chunks(path: Path, tell: Callable[[int], None]) -> Iterator[Chunk]:
             return before + lines.number(row) + 1
 
         if rows:
-            yield Chunk(frame, path, line_of(0), line_of, lines.__getitem__)
+            yield Chunk(frame, path, line_of, lines.__getitem__)
 
 
 def _schema(path: Path) -> pl.Schema:
@@ -177,7 +180,6 @@ def _parquet_chunk(frame: pl.DataFrame, path: Path, before: int) -> Chunk:
     return Chunk(
         frame,
         path,
-        before + 1,
         lambda row: before + row + 1,
         lambda row: msgspec.json.encode(frame.row(row, named=True), enc_hook=str),
     )
