@@ -118,6 +118,8 @@ class Daemon:
         for series, slices in step.slices.items():
             if series.segment is None:
                 self._predictions[series.model, series.version] += sum(c.predictions for c in slices.values())
+        for notice in step.notices:
+            LOG.warning("source", extra={"notice": notice})
         self._say_rejected(step.rejected)
         if self._halt.observe(step):
             self._stop_reading()

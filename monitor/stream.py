@@ -54,6 +54,8 @@ class Step:
     """Reason -> events."""
     slices: Deltas = field(default_factory=dict)
     """What was added to the slices: for `Windows.apply`."""
+    notices: Sequence[str] = ()
+    """What a person should know of the source, in words."""
 
 
 class Stream:
@@ -118,7 +120,7 @@ class Stream:
         dead_letters = Counter(letter.reason for letter in batch.rejected)
         self.state.commit(Commit(models, slices, batch.offsets, dead_letters, skipped))
         self._source.commit(batch.offsets)
-        return Step(batch.read, batch.rejected, dict(skipped), slices)
+        return Step(batch.read, batch.rejected, dict(skipped), slices, batch.notices)
 
     def age(self, now: int) -> None:
         """Let minutes that are too old at `now` become hours, where slices age. Move the windows to `now` first."""

@@ -127,15 +127,15 @@ def _output(name: str | None, option: str, stack: ExitStack) -> BinaryIO | None:
         return None
     if name == "-":
         return sys.stdout.buffer
-    path = Path(name)
+    path, place = Path(name), f"{option} {name}"
+    remedy = "name a file in a folder that exists and that you may write to"
+    if path.is_dir():
+        raise InputError(Problem(place, "cannot be written (it is a folder)", remedy))
     temporary = path.with_name(f".{path.name}.part")
     try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a directory")
         file = temporary.open("wb")
     except OSError as error:
-        remedy = "name a file in a folder that exists and that you may write to"
-        raise InputError(Problem(f"{option} {name}", f"cannot be written ({error.strerror})", remedy)) from error
+        raise InputError(Problem(place, f"cannot be written ({error.strerror})", remedy)) from error
     stack.push(_keep_if_whole(file, temporary, path))
     return file
 
