@@ -27,7 +27,7 @@ demo: $(VENV)/.user ## run the main job on real data, with a page to look at; Ct
 	$(BIN)/foldwatch demo $(ARGS)
 
 .PHONY: test
-test: system lint validity tests ## everything in short form: lint, statistical validity, tests with branch coverage
+test: system lint validity-short tests ## everything in short form: lint, validity of the statistics, tests with branch coverage
 
 .PHONY: tests
 tests: $(VENV)/.dev ## only the tests, with branch coverage
@@ -45,12 +45,12 @@ lint: $(VENV)/.dev ## ruff, mypy --strict and the import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.PHONY: validity
-validity: $(VENV)/.dev ## coverage of the bands against simulations, short form
+.PHONY: validity-short
+validity-short: $(VENV)/.dev
 	$(BIN)/python benchmarks/validity.py --short
 
-.PHONY: validity-long
-validity-long: $(VENV)/.dev ## the same with the full number of simulations
+.PHONY: validity
+validity: $(VENV)/.dev ## do the bands hold? Against simulations, long form
 	$(BIN)/python benchmarks/validity.py
 
 .PHONY: bench
