@@ -204,10 +204,8 @@ def a3(*, short: bool) -> Iterator[Row]:
     cells = [(91, 9, 9, 91), (441, 7, 2, 50), (1794, 2, 2, 202)]
     for cell in cells[:2] if short else cells:
         rows = np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], cell, axis=0).astype(bool)
-        observed, values = boot.binary_metrics(np.array(cell, float).reshape(1, 2, 2), [7], resamples)
-        tp, row, col = (x[0, 1] for x in observed)
-        total = np.array([float(sum(cell))])
-        bend = boot.share_acceleration(tp, row + col - 2 * tp, total - row - col + tp, 2.0)
+        window = np.array(cell, float).reshape(1, 2, 2)
+        values, bend = boot.binary_metrics(window, [7], resamples), boot.binary_accelerations(window)[0, 5:6]
         for method in ("percentile", "BCa"):
             scipy = stats.bootstrap(
                 (rows[:, 0], rows[:, 1]),
@@ -219,7 +217,7 @@ def a3(*, short: bool) -> Iterator[Row]:
                 method=method,
                 rng=np.random.default_rng(1),
             ).confidence_interval
-            mine = boot.bands(values[0, 5:6], bend if method == "BCa" else np.full(1, np.nan))
+            mine = boot.bands(values[0, 5:6].copy(), bend if method == "BCa" else np.full(1, np.nan))
             off = max(abs(mine.lower[0] - scipy.low), abs(mine.upper[0] - scipy.high))
             apart[method] = max(apart.get(method, 0.0), float(off))
     for method, off in apart.items():

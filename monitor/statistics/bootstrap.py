@@ -57,18 +57,28 @@ class Bootstrap(NamedTuple):
     """Whether the band is BCa; otherwise it is the percentile band."""
 
 
-def binary_metrics(confusions: Floats, seeds: Sequence[int], replicates: int = REPLICATES) -> tuple[Replicates, Floats]:
-    """Return the observed margins (W, 2, 1) and the metrics (W, 10, B + 1) of resampled confusions (W, 2, 2).
+def binary_metrics(confusions: Floats, seeds: Sequence[int], replicates: int = REPLICATES) -> Floats:
+    """Return the metrics (W, 10, B + 1) of resampled confusions (W, 2, 2), the observed ones last.
 
     Each window is resampled from its own seed; counts may be fractional. The metrics are precision, recall and F1 of
-    either class, accuracy, and the macro averages of the three. Everything is written once: memory is what it costs.
+    either class, accuracy, and the macro averages of the three.
     """
     drawn = np.empty((len(confusions), 4, replicates + 1))
     for out, confusion, seed in zip(drawn, confusions.reshape(-1, 4), seeds, strict=True):
         (_draw_events if confusion.sum() < LARGE else _draw_counts)(confusion, _generator(seed), out)
-    row, col = drawn[:, ::2] + drawn[:, 1::2], drawn[:, :2] + drawn[:, 2:]
-    tp = drawn[:, ::3]
-    metrics = np.empty((len(confusions), 10, replicates + 1))
+    return _metrics_of_two(drawn)
+
+
+def binary_accelerations(confusions: Floats) -> Floats:
+    """Return the accelerations (W, 10) of the metrics of `binary_metrics`: each cell is one event short in turn."""
+    count = confusions.reshape(-1, 4)
+    return _skewed(count[:, None, :], _metrics_of_two(np.maximum(count[:, :, None] - np.eye(4), 0.0)))
+
+
+def _metrics_of_two(cells: Floats) -> Floats:
+    """Return the ten metrics (W, 10, R) of R confusions each as cells (W, 4, R): every number is written once."""
+    row, col, tp = cells[:, ::2] + cells[:, 1::2], cells[:, :2] + cells[:, 2:], cells[:, ::3]
+    metrics = np.empty((len(cells), 10, cells.shape[-1]))
     with np.errstate(invalid="ignore"):
         np.divide(tp, col, out=metrics[:, 0:2])
         np.divide(tp, row, out=metrics[:, 2:4])
@@ -76,7 +86,7 @@ def binary_metrics(confusions: Floats, seeds: Sequence[int], replicates: int = R
         np.divide(tp[:, 0] + tp[:, 1], row[:, 0] + row[:, 1], out=metrics[:, 6])
     for i in range(3):
         metrics[:, 7 + i] = macro(metrics[:, 2 * i : 2 * i + 2])
-    return Replicates(tp[..., -1:], row[..., -1:], col[..., -1:]), metrics
+    return metrics
 
 
 def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLICATES) -> Replicates:
@@ -200,35 +210,34 @@ def bands(values: Floats, acceleration: Floats, level: float = 0.95) -> Bootstra
 
     The last of them is the observed value; the others are sorted in place. Those without a value (NaN) are left out.
     """
-    theta = values[..., -1].copy()
+    theta = values[..., -1:].copy()
     ordered = values[..., :-1]
     ordered.sort(axis=-1)
-    defined = np.full(theta.shape, ordered.shape[-1])
+    defined = np.full(theta.shape[:-1], ordered.shape[-1])
     if np.isnan(ordered[..., -1]).any():
         defined -= np.isnan(ordered).sum(axis=-1)
     some = np.maximum(defined, 1).astype(np.float64)
-    below = (ordered < theta[..., None]).sum(axis=-1)
-    up_to = (ordered <= theta[..., None]).sum(axis=-1)
+    below, up_to = np.count_nonzero(ordered < theta, axis=-1), np.count_nonzero(ordered <= theta, axis=-1)
+    tails = np.array([(1.0 - level) / 2.0, (1.0 + level) / 2.0]).reshape(2, *(1,) * defined.ndim)
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = ndtri((below + up_to) / (2.0 * some))
-        ends = []
-        for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0):
-            shift = bias + ndtri(tail)
-            ends.append(ndtr(bias + shift / (1.0 - acceleration * shift)))
-    bca = np.isfinite(ends[0]) & np.isfinite(ends[1]) & np.isfinite(bias)
-    shares = (np.where(bca, ends[0], (1.0 - level) / 2.0), np.where(bca, ends[1], (1.0 + level) / 2.0))
-    lower, upper = (np.where(defined > 0, _at(ordered, share * (some - 1.0)), np.nan) for share in shares)
-    return Bootstrap(lower, upper, bca)
+        shift = bias + ndtri(tails)
+        share = ndtr(bias + shift / (1.0 - acceleration * shift))
+    bca = np.isfinite(share).all(axis=0) & np.isfinite(bias)
+    lower, upper = _at(values, np.where(bca, share, tails) * (some - 1.0))
+    none = defined == 0
+    return Bootstrap(np.where(none, np.nan, lower), np.where(none, np.nan, upper), bca)
 
 
 def _at(ordered: Floats, place: Floats) -> Floats:
-    """Return the value at a fractional place of each row, between its neighbours."""
+    """Return the values at fractional places (2, ...) of each row of ordered (..., B + 1), between their neighbours."""
+    flat = np.ascontiguousarray(ordered).reshape(-1)
     first = np.floor(place).astype(np.int64)
-    after = np.minimum(first + 1, ordered.shape[-1] - 1)
-    low = np.take_along_axis(ordered, first[..., None], axis=-1)[..., 0]
-    high = np.take_along_axis(ordered, after[..., None], axis=-1)[..., 0]
+    row = np.arange(0, flat.size, ordered.shape[-1]).reshape(ordered.shape[:-1])
+    low, high = flat[row + first], flat[row + np.minimum(first + 1, ordered.shape[-1] - 2)]
     part = place - first
-    return np.where(part > 0, low + part * (high - low), low)
+    between: Floats = np.where(part > 0, low + part * (high - low), low)
+    return between
 
 
 def share_acceleration(right: Floats, wrong: Floats, rest: Floats, weight: Floats | float = 1.0) -> Floats:

@@ -31,8 +31,6 @@ ENOUGH: Final = 10.0
 MOST_CELLS: Final = 20_000
 """More occupied cells than this are not resampled: their closed forms are shown (20 million draws are a second)."""
 _BINARY: Final = 2
-_WEIGHTS: Final = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 1.0])
-"""Of a success in precision, recall, F1 (of two classes each) and accuracy."""
 _SHARES: Final = ("precision", "recall", "f1", "specificity")
 
 
@@ -111,8 +109,8 @@ def _show_binary(
     if not resampled.size or batch.confusion is None:
         return
     confusions = batch.effective(batch.confusion)[resampled]
-    r, values = boot.binary_metrics(confusions, [seeds[w] for w in resampled])
-    found = boot.bands(values, _binary_accelerations(r, confusions), level)
+    values = boot.binary_metrics(confusions, [seeds[w] for w in resampled])
+    found = boot.bands(values, boot.binary_accelerations(confusions), level)
     at = 0
     for name in ("precision", "recall", "f1"):
         columns = slice(at, at + _BINARY)
@@ -136,25 +134,6 @@ def _class_acceleration(name: str, r: Replicates) -> Floats:
     if name == "f1":
         return boot.share_acceleration(tp, row + col - 2.0 * tp, total - row - col + tp, 2.0)
     return boot.share_acceleration(total - row - col + tp, col - tp, row)
-
-
-def _binary_accelerations(r: Replicates, confusions: Floats) -> Floats:
-    """Return the accelerations (W, 10) of the metrics of `bootstrap.binary_metrics`."""
-    tp, row, col = (x[..., -1] for x in r)
-    right, total = tp.sum(axis=-1, keepdims=True), row.sum(axis=-1, keepdims=True)
-    shares = boot.share_acceleration(
-        np.concatenate((tp, tp, tp, right), axis=1),
-        np.concatenate((col - tp, row - tp, row + col - 2.0 * tp, total - right), axis=1),
-        np.concatenate((total - col, total - row, total - row - col + tp, np.zeros_like(total)), axis=1),
-        _WEIGHTS,
-    )
-    cells = cm.Cells(*np.divmod(np.arange(_BINARY**2), _BINARY), confusions.reshape(-1, _BINARY**2))
-    macro = (
-        boot.macro_share_acceleration(tp, col),
-        boot.macro_share_acceleration(tp, row),
-        boot.macro_f1_acceleration(cells, tp, row + col),
-    )
-    return np.concatenate((shares, np.stack(macro, axis=1)), axis=1)
 
 
 def _show_one(

@@ -33,10 +33,8 @@ def test_end_points_are_those_of_scipy_on_the_rows(cells: tuple[int, ...], metho
         method=method,
         rng=np.random.default_rng(1),
     ).confidence_interval
-    observed, values = boot.binary_metrics(np.array(cells, float).reshape(1, 2, 2), [7], 8000)
-    tp, row, col = (x[0, 1] for x in observed)
-    total = np.array([float(sum(cells))])
-    bend = boot.share_acceleration(tp, row + col - 2 * tp, total - row - col + tp, 2.0)
+    window = np.array(cells, float).reshape(1, 2, 2)
+    values, bend = boot.binary_metrics(window, [7], 8000), boot.binary_accelerations(window)[0, 5:6]
     found = boot.bands(values[0, 5:6], bend if method == "BCa" else np.full(1, np.nan))
     assert found.bca.tolist() == [method == "BCa"]
     assert np.allclose((found.lower[0], found.upper[0]), scipy, atol=0.006)
@@ -104,13 +102,25 @@ def test_replicates_have_the_moments_of_resampled_rows(total: int) -> None:
 def test_two_classes_are_scikit_learns_at_the_observed_window() -> None:
     table = np.array([[40.0, 7.0], [5.0, 22.0]])
     y, p = (np.repeat(x.ravel(), table.ravel().astype(int)) for x in np.indices((2, 2)))
-    _, values = boot.binary_metrics(table[None], [1])
-    observed = values[0, :, -1]
+    observed = boot.binary_metrics(table[None], [1])[0, :, -1]
     for at, score in enumerate((precision_score, recall_score, f1_score)):
         expected = score(y, p, average=None)
         assert np.allclose(observed[2 * at : 2 * at + 2], expected, atol=1e-12)
         assert observed[7 + at] == pytest.approx(expected.mean(), abs=1e-12)
     assert observed[6] == pytest.approx(62 / 74)
+
+
+@settings(deadline=None, max_examples=30)
+@given(hnp.arrays(np.float64, (2, 2), elements=st.integers(1, 60).map(float)))
+def test_one_class_of_two_bends_as_its_own_kinds_of_events_do(table: np.ndarray) -> None:
+    tp, row, col = table[1, 1], table[1].sum(), table[:, 1].sum()
+    wrong, rest = row + col - 2 * tp, table[0, 0]
+    found = boot.binary_accelerations(table[None])[0]
+    assert found[5] == pytest.approx(float(boot.share_acceleration(tp, wrong, rest, 2.0)), rel=1e-9, abs=1e-12)
+    assert found[3] == pytest.approx(float(boot.share_acceleration(tp, row - tp, table[0].sum())), rel=1e-9, abs=1e-12)
+    expected = leave_one_out(table, lambda left: float(cm.values(cm.margins(left))["macro_f1"]))
+    if np.isfinite(expected):
+        assert found[9] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_many_light_cells_drawn_through_a_table_are_poisson() -> None:
@@ -129,6 +139,6 @@ def test_replicates_without_a_value_are_left_out() -> None:
 
 def test_the_same_seed_gives_the_same_bands() -> None:
     table = np.array([[[400.0, 70.0], [50.0, 220.0]]])
-    first, again, other = (boot.binary_metrics(table, [seed])[1] for seed in (3, 3, 4))
+    first, again, other = (boot.binary_metrics(table, [seed]) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
