@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from monitor.daemon import Daemon
     from monitor.demo import phases
     from monitor.demo.source import DemoSource
-    from monitor.demo.story import Story
+    from monitor.demo.story import Story, mixed
     from monitor.errors import InputError, Problem
     from monitor.report.table import live, terminal
 
@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         if phase not in told and not again and story.is_told(phase, snapshot.report.windows):
             told.add(phase)
             console.print(live(replace(snapshot, announcement=None)))
+            for line in mixed(snapshot.report.windows):
+                console.print(line)
         if left is not None and phases.is_over(snapshot.report.as_of):
             stop.set()
 

@@ -61,11 +61,17 @@ def _outcome(phase: Phase, window: WindowResult) -> str:
         for name, verdict in recall.items()
         if verdict is not (Verdict.WORSE if name == worse else Verdict.OK)
     ]
-    says_mix = any(
-        result.verdict is Verdict.OK and "mix" in (result.reason or "")
-        for result in window.metrics
-        if result.metric == "precision"
-    )
-    if phase.name == "mix" and not says_mix:
+    if phase.name == "mix" and not any(line.startswith("precision") for line in mixed([window])):
         unlike.append("no precision says mix")
     return ", ".join(unlike) or AS_TOLD
+
+
+def mixed(windows: Iterable[WindowResult]) -> list[str]:
+    """Return, of mature windows, what moved with the mix of classes and stayed OK, a line each."""
+    return [
+        f"{result.metric} of {result.class_}: {result.verdict}, {result.reason}"
+        for window in windows
+        if window.maturity is Maturity.MATURE
+        for result in window.metrics
+        if result.verdict is Verdict.OK and "mix" in (result.reason or "")
+    ]
