@@ -1,20 +1,17 @@
 """Cell bootstrap: the bands of confusion metrics from resampled cells. Pure; the seed is passed in.
 
 Multinomial over the occupied cells IS the bootstrap of the rows, so its cost does not depend on n: end points agree
-with `scipy.stats.bootstrap` on the rows. From `LARGE` events on the cells are drawn as independent Poisson counts:
-given their total these are multinomial, and the metrics are ratios, which the total does not move (variance 1 + 1/n).
-Source: statistics.md section 1; BCa: Efron 1987, its acceleration by the jackknife over cells, since all events of a
-cell leave the same value behind.
+with `scipy.stats.bootstrap` on the rows. BCa: Efron 1987, its acceleration by the jackknife over cells, since all
+events of a cell leave the same value behind.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import ndtr, ndtri, pdtr
+from scipy.special import ndtr, ndtri
 
 from monitor.statistics.arrays import Floats, ratio
 
@@ -28,15 +25,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 REPLICATES: Final = 1000
-LARGE: Final = 200.0
-"""Events from which on the cells are drawn as Poisson counts."""
-_HEAVY: Final = 30.0
-"""A Poisson count this large is drawn from a normal one, its skewness put back (Cornish-Fisher)."""
-_SHARED: Final = 4
-"""A light count that so many cells have is drawn through a table of its quantiles."""
-_LEVELS: Final = 2**16
-_BLOCK: Final = 64
-"""Cells drawn at once: their replicates stay in the processor's cache."""
+_BLOCK: Final = 2**20
+"""Numbers drawn at once: memory stays bounded, whatever the number of cells."""
 
 
 class Replicates(NamedTuple):
@@ -64,8 +54,9 @@ def binary_metrics(confusions: Floats, seeds: Sequence[int], replicates: int = R
     either class, accuracy, and the macro averages of the three.
     """
     drawn = np.empty((len(confusions), 4, replicates + 1))
-    for out, confusion, seed in zip(drawn, confusions.reshape(-1, 4), seeds, strict=True):
-        (_draw_events if confusion.sum() < LARGE else _draw_counts)(confusion, _generator(seed), out)
+    for out, counts, seed in zip(drawn, confusions.reshape(-1, 4), seeds, strict=True):
+        out[:, :-1] = _drawn(counts, _generator(seed), replicates)
+        out[:, -1] = counts
     return _metrics_of_two(drawn)
 
 
@@ -90,85 +81,31 @@ def _metrics_of_two(cells: Floats) -> Floats:
 
 
 def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLICATES) -> Replicates:
-    """Return the replicates (K, B + 1) of one confusion from its occupied cells; counts may be fractional.
-
-    Many cells are drawn a block at a time: nothing of size K x K x B is made.
-    """
-    sums = Replicates(*(np.zeros((classes, replicates + 1)) for _ in range(3)))
+    """Return the replicates (K, B + 1) of one confusion from its occupied cells; counts may be fractional."""
+    right = np.flatnonzero(cells.true == cells.predicted)
+    places = (
+        (right, cells.true[right]),
+        (np.arange(len(cells.n)), cells.true),
+        (np.arange(len(cells.n)), cells.predicted),
+    )
+    summing = [csr_array((np.ones(len(cell)), (owner, cell)), shape=(classes, len(cells.n))) for cell, owner in places]
+    sums = Replicates(*(np.empty((classes, replicates + 1)) for _ in range(3)))
     generator = _generator(seed)
-    few = cells.n.sum() < LARGE
-    for block in [np.arange(len(cells.n))] if few else _blocks(cells.n):
-        drawn = np.empty((len(block), replicates + 1))
-        (_draw_events if few else _draw_counts)(cells.n[block], generator, drawn)
-        true, predicted = cells.true[block], cells.predicted[block]
-        right = true == predicted
-        sums.tp[true[right]] = drawn[right]
-        _add_by(true, drawn, sums.row)
-        _add_by(predicted, drawn, sums.col)
+    step = max(1, _BLOCK // len(cells.n))
+    for start in range(0, replicates, step):
+        stop = min(start + step, replicates)
+        drawn = _drawn(cells.n, generator, stop - start)
+        for of, matrix in zip(sums, summing, strict=True):
+            of[:, start:stop] = np.asarray(matrix @ drawn)
+    for of, matrix in zip(sums, summing, strict=True):
+        of[:, -1] = np.asarray(matrix @ cells.n)
     return sums
 
 
-def _blocks(counts: Floats) -> list[NDArray[np.int64]]:
-    """Return which cells are drawn together: heavy ones, equal light ones, other light ones."""
-    means, which, size = np.unique(np.where(counts < _HEAVY, counts, np.inf), return_inverse=True, return_counts=True)
-    # A light mean that few cells share is not worth a table.
-    kind = np.where((size < _SHARED) & np.isfinite(means), -1, np.arange(len(means)))[which]
-    order = np.argsort(kind, kind="stable")
-    cuts = np.flatnonzero(np.diff(kind[order], prepend=-2, append=len(means)))
-    return [order[at : min(at + _BLOCK, stop)] for start, stop in pairwise(cuts) for at in range(start, stop, _BLOCK)]
-
-
-def _draw_events(counts: Floats, generator: np.random.Generator, out: Floats) -> None:
-    """Fill out (cells, B + 1) with B multinomial draws of all cells of a window and, last, the cells themselves."""
+def _drawn(counts: Floats, generator: np.random.Generator, replicates: int) -> NDArray[np.int64]:
+    """Return (cells, B) multinomial draws of all cells of a window."""
     total = counts.sum()
-    out[:, :-1] = generator.multinomial(round(float(total)), counts / total, size=out.shape[-1] - 1).T
-    out[:, -1] = counts
-
-
-def _draw_counts(counts: Floats, generator: np.random.Generator, out: Floats) -> None:
-    """Fill out (cells, B + 1) with B Poisson draws of each cell and, last, with the cells themselves."""
-    shape = len(counts), out.shape[-1] - 1
-    out[:, -1] = counts
-    if len(counts) >= _SHARED and counts[0] < _HEAVY and (counts == counts[0]).all():
-        out[:, :-1] = _poisson_table(float(counts[0]))[generator.integers(0, _LEVELS, shape, np.uint16)]
-        return
-    light = counts < _HEAVY
-    if not light.any():
-        out[:, :-1] = _normal_counts(counts, generator, shape[1])
-        return
-    out[light, :-1] = generator.poisson(counts[light, None], (int(light.sum()), shape[1]))
-    if not light.all():
-        out[~light, :-1] = _normal_counts(counts[~light], generator, shape[1])
-
-
-def _normal_counts(mean: Floats, generator: np.random.Generator, replicates: int) -> Floats:
-    """Return (cells, B) draws of mean + z sqrt(mean) + (z^2 - 1) / 6: Poisson's first three moments."""
-    z = generator.standard_normal((len(mean), replicates), dtype=np.float32)
-    bend = z * z
-    bend -= 1.0
-    bend *= 1.0 / 6.0
-    drawn = z * np.sqrt(mean)[:, None]
-    drawn += mean[:, None]
-    drawn += bend
-    return np.maximum(drawn, 0.0, out=drawn)
-
-
-def _poisson_table(mean: float) -> NDArray[np.uint8]:
-    """Return the Poisson quantiles of 2^16 equal steps of probability."""
-    k = np.arange(int(mean + 12.0 * np.sqrt(mean)) + 12)
-    steps = np.rint(pdtr(k, mean) * _LEVELS).astype(np.int64)
-    steps[-1] = _LEVELS
-    return np.repeat(k, np.diff(steps, prepend=0)).astype(np.uint8)
-
-
-def _add_by(owner: NDArray[np.int64], drawn: Floats, sums: Floats) -> None:
-    """Add the rows of drawn (cells, B + 1) to the rows of sums (K, B + 1) that own them."""
-    owners, which = np.unique(owner, return_inverse=True)
-    if len(owners) == len(owner):
-        sums[owner] += drawn
-        return
-    summing = csr_array((np.ones(len(owner)), (which, np.arange(len(owner)))), shape=(len(owners), len(owner)))
-    sums[owners] += np.asarray(summing @ drawn)
+    return generator.multinomial(round(float(total)), counts / total, size=replicates).T
 
 
 def _generator(seed: int) -> np.random.Generator:

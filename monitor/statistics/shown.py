@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 ENOUGH: Final = 10.0
-MOST_CELLS: Final = 20_000
-"""More occupied cells than this are not resampled: their closed forms are shown (20 million draws are a second)."""
+MOST_CELLS: Final = 10_000
+"""More occupied cells than this are not resampled: their closed forms are shown (10 million draws are a second)."""
 _BINARY: Final = 2
 _SHARES: Final = ("precision", "recall", "f1", "specificity")
 

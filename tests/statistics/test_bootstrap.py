@@ -123,12 +123,6 @@ def test_one_class_of_two_bends_as_its_own_kinds_of_events_do(table: np.ndarray)
         assert found[9] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-def test_many_light_cells_drawn_through_a_table_are_poisson() -> None:
-    draws = boot._poisson_table(3.0)  # noqa: SLF001 - its law is what is tested
-    k = np.arange(12)
-    assert np.allclose(np.bincount(draws, minlength=12)[:12] / len(draws), stats.poisson(3.0).pmf(k), atol=2e-5)
-
-
 def test_replicates_without_a_value_are_left_out() -> None:
     values = np.array([[np.nan, 0.1, 0.2, 0.3, 0.4, np.nan, 0.25], [np.nan] * 7])
     found = boot.bands(values, np.array([np.nan, np.nan]), 0.5)
