@@ -190,18 +190,11 @@ def test_every_scrape_sees_one_evaluation_while_newer_ones_are_published(snapsho
         assert get(server, "/metrics")[2].count('foldwatch_build_info{version="19"}') == 1
 
 
-def test_a_scrape_never_evaluates_and_is_quick_at_5000_series():
+def test_a_scrape_sends_what_was_rendered_when_the_snapshot_was_published():
     of = made.model("tickets", [f"queue-{i}" for i in range(42)], ("1h", "24h"), "1d")
     ends = [made.START, made.START + 3_600_000]
     seen = made.history_of(of, "1", ends=ends, recall=lambda _: 0.8, per_window=9_000)
     with Server(FREE, FINE, made.snapshot(seen, of)) as server:
-        connection = http.client.HTTPConnection(*server.address, timeout=10)
-        times = []
-        for _ in range(20):
-            begin = time.perf_counter()
-            connection.request("GET", "/metrics")
-            body = connection.getresponse().read()
-            times.append(time.perf_counter() - begin)
-        connection.close()
-    assert sum(not line.startswith(b"#") for line in body.splitlines()) >= 5_000
-    assert sorted(times)[10] < 0.05
+        first, second = (get(server, "/metrics")[2] for _ in range(2))
+    assert first == second
+    assert sum(not line.startswith("#") for line in first.splitlines()) >= 5_000
