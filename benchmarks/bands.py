@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -141,7 +141,7 @@ def accuracy_of(y: NDArray[np.bool_], p: NDArray[np.bool_], axis: int = -1) -> N
     return share
 
 
-def scipy_on_rows(metric: Callable[..., NDArray[np.float64]], n: int, method: str) -> float:
+def scipy_on_rows(metric: Callable[..., NDArray[np.float64]], n: int, method: Literal["percentile", "BCa"]) -> float:
     """Return the time of scipy's band of one metric of one class on n rows, ms."""
     rng = np.random.default_rng(3)
     y, p = (x == 0 for x in rows_of(10, n, rng))
@@ -198,14 +198,15 @@ def verdict(row: Row) -> str:
 def agreement(rng: np.random.Generator) -> float:
     """Return how far the ends of class 0's F1 are from scipy's, n = 1e5, in widths of the band."""
     y, p = rows_of(10, 100_000, rng)
-    cells = cm.cells(*np.unique(y * 10 + p, return_counts=True), 10)
+    index, value = np.unique(y * 10 + p, return_counts=True)
+    cells = cm.cells(index, value, 10)
     r = boot.replicates_of(cells, 10, 1)
     mine = boot.bands(boot.class_metric("f1", r)[:1], np.full(1, np.nan))
     theirs = stats.bootstrap(
         (y == 0, p == 0), f1_of, paired=True, vectorized=True, n_resamples=B, method="percentile", batch=200, rng=rng
     ).confidence_interval
     width = float(mine.upper[0] - mine.lower[0])
-    return max(abs(mine.lower[0] - theirs.low), abs(mine.upper[0] - theirs.high)) / width
+    return float(max(abs(mine.lower[0] - theirs.low), abs(mine.upper[0] - theirs.high))) / width
 
 
 def main() -> int:

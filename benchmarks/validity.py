@@ -30,7 +30,7 @@ from monitor.statistics.estimate import estimate
 from monitor.statistics.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -77,7 +77,11 @@ def classes_of_one(support: int, prevalence: float, rate: float) -> tuple[int, F
 def a1(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Coverage of precision, recall and F1 of one class: closed forms, and what is shown."""
     windows, resampled = (5000, 40) if short else (40_000, 500)
-    all_20, spread, five, displayed, least = [], [], [], [], np.inf
+    all_20: list[float] = []
+    spread: list[float] = []
+    five: list[float] = []
+    displayed: list[float] = []
+    least = np.inf
     for support in (5, 20, 50, 200, 1000):
         for prevalence in (0.5, 0.1, 0.01):
             for rate in (0.5, 0.9, 0.99):
@@ -186,7 +190,10 @@ def macro_shown(tables: NDArray[np.int64]) -> dict[str, tuple[Floats, Floats]]:
         some = windows[start : start + 50]
         parts.append(shown(layout, some, list(range(start, start + len(some))), estimate(layout, some)))
     return {
-        name: tuple(np.concatenate([getattr(part[name], end)[:, 0] for part in parts]) for end in ("lower", "upper"))
+        name: (
+            np.concatenate([part[name].lower[:, 0] for part in parts]),
+            np.concatenate([part[name].upper[:, 0] for part in parts]),
+        )
         for name in ("macro_recall", "macro_f1")
     }
 
@@ -417,7 +424,7 @@ def main() -> int:
     short = parser.parse_args().short
     warnings.simplefilter("error")
     rng = np.random.default_rng(20260101)
-    experiments = (
+    experiments: tuple[Callable[[], Iterator[Row]], ...] = (
         lambda: a1(rng, short=short),
         lambda: a2(rng, short=short),
         lambda: a3(short=short),
