@@ -64,6 +64,12 @@ class Replay:
         """The last prediction of the period; None where it holds labels alone."""
         return self._recording.last_predicted_at
 
+    @property
+    def next_arrival(self) -> int | None:
+        """When the next event arrives that is not delivered yet; None behind the last one."""
+        block = self._current()
+        return None if block is None else int(block.at[self._next])
+
     def poll(self) -> Batch:
         """Return the next events, at most one batch."""
         return self.poll_until(self.last_arrival)

@@ -181,3 +181,14 @@ def test_neither_the_order_of_rows_nor_the_number_of_files_shows(folder, tmp_pat
     write(tmp_path / "one", predictions, labels)
     write(tmp_path / "ten", predictions, labels, files=10, shuffle=1)
     assert backtest(folder, tmp_path / "one")[1] == backtest(folder, tmp_path / "ten")[1]
+
+
+def test_an_event_of_decades_ago_costs_no_decades(folder, tmp_path):
+    old = parse_time("1990-01-01T00:30:00Z")
+    predictions, labels = messy_log(6, 50)
+    write(tmp_path, [Prediction("old", "3", old, "stay", 0.1, "eu"), *predictions], labels)
+    report, _ = backtest(folder, tmp_path, "--every", "1h")
+    first = report["windows"][0]
+    assert (first["end"], first["predictions"]) == ("1990-01-01T01:00:00Z", 1)
+    assert sum(w["start"] > "1990-01-02" for w in report["windows"]) > 100
+    assert not any("1990-01-04" < w["as_of"] < "2025" for w in report["windows"])
