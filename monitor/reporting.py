@@ -86,11 +86,13 @@ class Reporter:
     def _forget(self, model: ModelSettings, due: Sequence[Due]) -> None:
         """Forget the slices that no window reaches any more.
 
-        A mature window that is still to come ends later than `label_horizon` ago. The daemon rounds its end down to an
-        hour, and its start down to a slice.
+        Where a window stands now it still needs its slices, to move on. One that begins later reaches back to
+        `label_horizon` and its length before now; the daemon rounds its end down to an hour, its start to a slice.
         """
         reach = model.label_horizon.millis + max(window.millis for window in model.windows) + 2 * HOUR
-        self._state.drop_slices(model.name, max(window.as_of for window in due) - reach)
+        begins = max(window.as_of for window in due) - reach
+        oldest = self._windows.oldest(model.name)
+        self._state.drop_slices(model.name, begins if oldest is None else min(begins, oldest))
 
     def _retire(self, model: str, series: Sequence[Series]) -> None:
         """Follow the windows of series without slices no longer: nothing would move them on."""

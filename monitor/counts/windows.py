@@ -107,6 +107,13 @@ class Windows:
             for window, maturity in tracks:
                 yield TrackKey(series, window, maturity)
 
+    def oldest(self, model: str) -> int | None:
+        """Return the earliest start of the model's tracks: to move on they need their slices; None without tracks."""
+        starts = (
+            track.start for series, tracks in self._tracks.items() if series.model == model for track in tracks.values()
+        )
+        return min(starts, default=None)
+
 
 class _Track:
     """One running sum: dense where the layout is small, else sparse parts that are summed when they are asked for."""

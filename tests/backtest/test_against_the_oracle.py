@@ -102,11 +102,11 @@ def backtest(folder: Path, logs: Path, *options):
     return json.loads(report.read_bytes()), report.read_bytes()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_window_and_total_of_a_messy_log_is_what_a_reading_by_hand_gives(folder, tmp_path, seed):
+@pytest.mark.parametrize(("seed", "every"), [(1, "6h"), (2, "2h"), (3, "24h"), (4, "11h")])
+def test_every_window_and_total_of_a_messy_log_is_what_a_reading_by_hand_gives(folder, tmp_path, seed, every):
     predictions, labels = messy_log(seed)
     write(tmp_path, predictions, labels)
-    report, _ = backtest(folder, tmp_path, "--every", "6h")
+    report, _ = backtest(folder, tmp_path, "--every", every)
     last = max(event.at for event in (*predictions, *labels))
     totals = World(predictions, labels, last, CORRECTION, FIRST).totals()
     assert {name: report["events"][name] for name in totals} == totals
@@ -136,7 +136,7 @@ def check_scores(window, rows):
         return
     assert found["log_loss", None]["value"] == pytest.approx(log_loss(y, p), abs=1e-6)
     assert found["brier", None]["value"] == pytest.approx(brier_score_loss(y, p), abs=1e-6)
-    assert found["roc_auc", None]["value"] == pytest.approx(roc_auc_score(y, p), abs=5e-3)
+    assert found["roc_auc", None]["value"] == pytest.approx(roc_auc_score(y, p), abs=1e-2)
     assert found["pr_auc", None]["value"] == pytest.approx(average_precision_score(y, p), abs=2e-2)
     counts = window["confusion"]["counts"]
     if sum(map(sum, counts)) == len(rows):

@@ -107,9 +107,12 @@ def test_tracks_are_found_and_ended_by_series():
     for at, key in enumerate(KEYS):
         windows.begin(key, Layout(2), 5 + at, 9)
     assert list(windows) == KEYS
+    assert windows.oldest("m") == 5
+    assert windows.oldest("n") == 7
     windows.end(A)
     assert KEYS[0] not in windows
     assert KEYS[2] in windows
+    assert windows.oldest("m") is None
 
 
 def test_many_sparse_parts_come_to_one_sum():
