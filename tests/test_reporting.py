@@ -12,8 +12,7 @@ from monitor.counts.slices import AgingSlices, FixedSlices
 from monitor.reporting import Reporter
 from monitor.sources.memory import Memory
 from monitor.state.memory import MemoryState
-from monitor.statistics.report import Maturity
-from monitor.statistics.schedule import Due, live_schedule
+from monitor.statistics.schedule import live_schedule
 from monitor.stream import Stream
 
 BEGIN = 1_767_225_600_000
@@ -115,15 +114,16 @@ def test_a_window_whose_counts_did_not_change_is_not_evaluated_again():
     assert all(a.metrics is not b.metrics for a, b in zip(desk.report(), first, strict=True))
 
 
-def test_a_version_that_is_retired_leaves_the_report_and_its_slices_are_forgotten():
+def test_a_version_that_is_retired_leaves_the_report_and_slices_out_of_reach_are_forgotten():
     desk = Desk(0, FixedSlices(MINUTE))
     desk.feed([("a", BEGIN, "0")], [])
     desk.clock.move_to(BEGIN + MINUTE)
-    assert desk.report()
-    desk.clock.move_to(BEGIN + 10 * DAY)
-    desk.feed([("b", BEGIN + 10 * DAY, "0")], [])
-    end = BEGIN + 10 * DAY + MINUTE
-    (result,) = desk.reporter.report({"m": [Due(end, end, end - HOUR, "30m", Maturity.MATURE)]})
-    assert result.predictions == 1
-    series = desk.state.series()
-    assert [start for one in series for start, _ in desk.state.slices(one, 0, end)] == [BEGIN + 10 * DAY]
+    assert [result.version for result in desk.report()] == ["1"] * 3
+    later = BEGIN + 10 * DAY
+    desk.clock.move_to(later)
+    text = {"prediction_id": "b", "model": "m", "version": "2", "predicted_at": later - MINUTE, "y_pred": "0"}
+    desk.source.feed(predictions=json.dumps(text).encode())
+    desk.reporter.apply(desk.stream.step().slices)
+    assert [result.version for result in desk.report()] == ["2"] * 3
+    assert [one.version for one in desk.state.series()] == ["2"]
+    assert [result.version for result in desk.report()] == ["2"] * 3
