@@ -15,10 +15,15 @@ Floats: TypeAlias = NDArray[np.float64]
 
 def floats(x: ArrayLike) -> Floats:
     """Return an array of float64, C-contiguous: a sum over its last axis does not depend on what stands beside it."""
-    return np.ascontiguousarray(x, np.float64) if np.ndim(x) else np.asarray(x, np.float64)
+    return np.asarray(x, np.float64, order="C")
 
 
 def ratio(part: Floats | float, whole: Floats, where_none: float = np.nan) -> Floats:
     """Return part / whole with broadcasting, and `where_none` where the whole is not positive."""
     some = np.greater(whole, 0.0)
-    return np.where(some, part / np.where(some, whole, 1.0), where_none)
+    if some.all():
+        quotient: Floats = np.divide(part, whole)
+        return quotient
+    out: Floats = np.full(np.broadcast(part, whole).shape, where_none)
+    np.divide(part, whole, out=out, where=some)
+    return out

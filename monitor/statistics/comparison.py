@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from monitor.statistics import verdict
-from monitor.statistics.names import LOSSES, METRICS, NEVER_JUDGED, OVERALL, OVERALL_BINARY, PER_CLASS, RANKED
+from monitor.statistics.names import LOSSES, NEVER_JUDGED, OVERALL, OVERALL_BINARY, PER_CLASS, RANKED
 from monitor.statistics.report import Verdict
+from monitor.statistics.table import blocks
 from monitor.statistics.verdict import FEW, NONE, OK, WORSE, decide
 
 if TYPE_CHECKING:
@@ -49,41 +50,35 @@ class Columns:
         self.turned: Final = np.array([metric in LOSSES for metric in self.metric])
         """Where less is better."""
         self.never_judged: Final = np.array([metric in NEVER_JUDGED for metric in self.metric])
-        widths = [k if metric in PER_CLASS else 1 for metric in METRICS]
-        ends = np.cumsum(widths).tolist()
-        self._place = {m: slice(end - width, end) for m, end, width in zip(METRICS, ends, widths, strict=True)}
-        # A whole-model metric of two classes that is also one of each class is that of the positive class.
-        at = [layout.positive if metric in OVERALL_BINARY else 0 for metric in overall]
-        within = [c for c in range(k) for _ in PER_CLASS] + at
-        self._source = np.array([self._place[m].start + c for m, c in zip(self.metric, within, strict=True)])
+        self._blocks = blocks(layout)
+        keys = [f"overall_{metric}" if metric in OVERALL_BINARY else metric for metric in overall]
+        starts = [self._blocks[key].columns.start for key in keys]
+        within = [self._blocks[metric].columns.start + c for c in range(k) for metric in PER_CLASS]
+        self._source = np.array(within + starts)
 
-    def ordered(self, blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return (W, columns) from blocks (W, K or 1), one for every metric in the order of `METRICS`."""
-        return np.concatenate(blocks, axis=1)[:, self._source]
+    def ordered(self, table: NDArray[Any]) -> NDArray[Any]:
+        """Return (..., columns) from a field of a table."""
+        return table[..., self._source]
 
     def laid_out(self, promised: Mapping[str, Promised], windows: int) -> Floats:
         """Return value, lower, upper and raw of promises, (4, windows, columns); NaN where there is none."""
         out = np.full((4, windows, self._source.max() + 1), np.nan)
         for metric, corridor in promised.items():
-            place = self._place[metric]
+            place = self._blocks[metric].columns
             for field, values in zip(out, corridor, strict=True):
                 field[:, place] = values
         return out[:, :, self._source]
 
 
 class Comparison(NamedTuple):
-    """What a batch of windows is compared with: lists of rows of Python values, None where there is none."""
+    """What a batch of windows is compared with, (W, columns) each."""
 
-    baseline: list[list[float | None]]
-    lower: list[list[float | None]]
-    upper: list[list[float | None]]
-    raw: list[list[float | None]]
-    difference: list[list[float | None]]
-    difference_lower: list[list[float | None]]
-    difference_upper: list[list[float | None]]
-    verdict: list[list[Verdict | None]]
-    reason: list[list[str | None]]
-    needed: list[list[int | None]]
+    numbers: list[Floats]
+    """Of a MetricResult, in its order: baseline, its lower and upper end, the raw one, the difference, its two ends."""
+    verdict: NDArray[np.object_]
+    reason: NDArray[np.object_]
+    needed: Floats
+    """Where there is none: NaN."""
 
 
 class Live(NamedTuple):
@@ -128,18 +123,12 @@ def compare(columns: Columns, live: Live, owners: Sequence[Promise | str]) -> Co
     reasons[immature] = IMMATURE
     _note(columns, owners, judged, reasons)
     verdicts = np.array(_WORDS, object)[np.where(immature | unpromised, FEW, decision.code)]
-    needed = optional(np.where(immature, np.nan, decision.needed))
+    ends = np.where(turned, -decision.upper, decision.lower), np.where(turned, -decision.lower, decision.upper)
     return Comparison(
-        baseline=optional(baseline),
-        lower=optional(lower),
-        upper=optional(upper),
-        raw=optional(promised[3]),
-        difference=optional(live.value - baseline),
-        difference_lower=optional(np.where(turned, -decision.upper, decision.lower)),
-        difference_upper=optional(np.where(turned, -decision.lower, decision.upper)),
-        verdict=verdicts.tolist(),
-        reason=reasons.tolist(),
-        needed=[[None if x is None else int(x) for x in row] for row in needed],
+        numbers=[*promised, live.value - baseline, *ends],
+        verdict=verdicts,
+        reason=reasons,
+        needed=np.where(immature, np.nan, decision.needed),
     )
 
 
@@ -199,14 +188,3 @@ def _note(
         for m in np.flatnonzero(judged[w]).tolist():
             if columns.metric[m] in OVERALL_BINARY:
                 reasons[w, m] = "; ".join(filter(None, (reasons[w, m], RAW)))
-
-
-def optional(values: Floats) -> list[list[float | None]]:
-    """Return rows of Python floats, None for NaN."""
-    missing = np.isnan(values)
-    boxed: NDArray[Any] = values
-    if missing.any():
-        boxed = values.astype(object)
-        boxed[missing] = None
-    rows: list[list[float | None]] = boxed.tolist()
-    return rows

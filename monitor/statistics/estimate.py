@@ -6,67 +6,61 @@ would alone: sums run over last axes only, no BLAS, nothing iterates until the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from monitor.counts.layout import MOST_SCORED_CLASSES
 from monitor.statistics import confusion as cm
+from monitor.statistics.arrays import ratio
 from monitor.statistics.batch import Batch, gather
 from monitor.statistics.calibration import ece
 from monitor.statistics.intervals import jaccard_to_f1, jeffreys, mover_mean_of
 from monitor.statistics.losses import LOSSES, loss_band, mean_loss
+from monitor.statistics.names import METRICS, RANKED
 from monitor.statistics.ranking import Band, auc_band, average_precision_band
+from monitor.statistics.table import OVERALL_OF_POSITIVE, Estimate, Estimates, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from monitor.counts import Counts, Layout
     from monitor.statistics.arrays import Floats
+    from monitor.statistics.table import Objects
 
-    Objects = NDArray[np.object_]
-    Whole = NDArray[np.int64]
+__all__ = ["OVERALL_OF_POSITIVE", "Estimate", "Estimates", "estimate", "estimate_batch"]
 
 _BINARY: Final = 2
-OVERALL_OF_POSITIVE: Final = {"overall_roc_auc": "roc_auc", "overall_pr_auc": "pr_auc"}
-"""Keys of the whole-model metrics whose name is a class metric's too (two classes only) -> that name."""
+_SCORED: Final = {*RANKED, "ece"}
+"""Metrics of the predictions that have scores."""
 
 NO_LABELS: Final = "no labels"
 NO_SCORES: Final = "no scores"
 TOP_ONLY: Final = f"above {MOST_SCORED_CLASSES} classes only the top class's probability is kept"
-NEVER_TRUE: Final = "no labelled prediction is of this class"
-ALWAYS_TRUE: Final = "every labelled prediction is of this class"
-NEVER_PREDICTED: Final = "no labelled prediction says this class"
-NEITHER: Final = "this class was neither seen nor predicted"
-ONE_KIND: Final = "it takes scored predictions of this class and of others"
-NONE_SCORED: Final = "no scored prediction is of this class"
+UNDEFINED: Final = {
+    "precision": "no labelled prediction says this class",
+    "recall": "no labelled prediction is of this class",
+    "f1": "this class was neither seen nor predicted",
+    "specificity": "every labelled prediction is of this class",
+    "roc_auc": "it takes scored predictions of this class and of others",
+    "pr_auc": "no scored prediction is of this class",
+}
+"""Why a metric has no value in a window with labels, and with scores if it needs them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One metric of W windows; C = K for class metrics, else 1."""
+class _Part(NamedTuple):
+    """One metric of W windows, (W, C) each or what broadcasts to it; the band may yet miss the value by a hair."""
 
-    metric: str
-    per_class: bool
     value: Floats
-    """(W, C), NaN where undefined."""
-    n: Whole
-    """(W, C) the denominator in labelled predictions."""
+    n: Floats
     lower: Floats
     upper: Floats
-    """(W, C) closed-form band; NaN where there is none."""
-    method: Objects
-    """(W, C) the contract's names."""
-    undefined: Objects
-    """(W, C) a short reason, or None."""
+    method: str | Objects
 
 
-def estimate(
-    layout: Layout, windows: Sequence[Counts], deff: ArrayLike = 1.0, level: float = 0.95
-) -> dict[str, Estimate]:
+def estimate(layout: Layout, windows: Sequence[Counts], deff: ArrayLike = 1.0, level: float = 0.95) -> Estimates:
     """Return every metric of a batch of windows in the contract's order.
 
     deff: one for all windows, or (W,). Keys are the metrics' names; the whole-model AUC and average precision of two
@@ -75,148 +69,136 @@ def estimate(
     return estimate_batch(gather(layout, windows, deff), level)
 
 
-def estimate_batch(batch: Batch, level: float = 0.95) -> dict[str, Estimate]:
+def estimate_batch(batch: Batch, level: float = 0.95) -> Estimates:
     """Return `estimate` of windows that are gathered already."""
-    classes = _of_classes(batch, level)
-    found = classes | _ranked(batch, level) | _of_the_whole(batch, classes, level)
-    found |= _lost(batch, level) | {"ece": _calibrated(batch)}
-    if batch.layout.classes == _BINARY:
-        positive = slice(batch.layout.positive, batch.layout.positive + 1)
-        for key, name in OVERALL_OF_POSITIVE.items():
-            of = found[name]
-            found[key] = Estimate(
-                metric=name,
-                per_class=False,
-                value=of.value[:, positive],
-                n=of.n[:, positive],
-                lower=of.lower[:, positive],
-                upper=of.upper[:, positive],
-                method=of.method[:, positive],
-                undefined=of.undefined[:, positive],
-            )
-    return found
-
-
-def _of_classes(batch: Batch, level: float) -> dict[str, Estimate]:
-    """Return precision, recall, f1, specificity and support."""
-    m, e = batch.margins, batch.effective_margins()
-    total = np.broadcast_to(m.total[:, None], m.row.shape)
-    # One call for three metrics; F1 through the Jaccard proportion.
-    trials = np.stack((e.col, e.row, np.maximum(e.row + e.col - e.tp, e.tp)))
-    lower, upper = jeffreys(np.broadcast_to(e.tp, trials.shape), trials, level)
-    precision, recall = (lower[0], upper[0]), (lower[1], upper[1])
-    f1 = jaccard_to_f1(lower[2]), jaccard_to_f1(upper[2])
-    if batch.layout.classes == _BINARY:
-        specificity = recall[0][:, ::-1], recall[1][:, ::-1]
-    else:
-        specificity = jeffreys(cm.true_negatives(e), np.maximum(e.total[:, None] - e.row, 0.0), level)
-    parts = (
-        ("precision", cm.precision(m), m.col, precision, "jeffreys", NEVER_PREDICTED),
-        ("recall", cm.recall(m), m.row, recall, "jeffreys", NEVER_TRUE),
-        ("f1", cm.f1(m), m.row + m.col - m.tp, f1, "jeffreys-f1", NEITHER),
-        ("specificity", cm.specificity(m), total, specificity, "jeffreys", ALWAYS_TRUE),
+    parts = _confused(batch, level) | _ranked(batch, level) | _lost(batch, level) | {"ece": _calibrated(batch)}
+    value, n, lower, upper = (np.concatenate([parts[m][field] for m in METRICS], axis=1) for field in range(4))
+    place = blocks(batch.layout)
+    method, reason = np.empty((2, *value.shape), object)
+    for metric, part in parts.items():
+        method[:, place[metric].columns] = part.method
+    undefined = np.isnan(value)
+    if undefined.any():
+        method[undefined] = "none"
+        for metric in METRICS:
+            window, column = np.nonzero(undefined[:, place[metric].columns])
+            if window.size:
+                reason[window, place[metric].columns.start + column] = _why(batch, metric)[window]
+    return Estimates(
+        blocks=place,
+        value=value,
+        n=n.astype(np.int64),
+        lower=np.minimum(lower, value),
+        upper=np.maximum(upper, value),
+        method=method,
+        undefined=reason,
     )
-    reasons = {name: np.where(total > 0, reason, NO_LABELS) for name, *_, reason in parts}
-    found = {name: _estimate(name, value, n, band, method, reasons[name]) for name, value, n, band, method, _ in parts}
-    none = np.full(m.row.shape, np.nan)
-    found["support"] = _estimate("support", m.row.copy(), total, (none, none), "none", NO_LABELS)
-    return found
 
 
-def _of_the_whole(batch: Batch, classes: dict[str, Estimate], level: float) -> dict[str, Estimate]:
-    """Return accuracy and the macro averages, the latter from the bands of the classes."""
+def _why(batch: Batch, metric: str) -> Objects:
+    """Return why a metric would have no value in each window, (W,)."""
+    why = np.full(batch.windows, UNDEFINED.get(metric), object)
+    if metric in RANKED and batch.losses is None:
+        why[:] = TOP_ONLY
+        return why
+    if metric in _SCORED:
+        why[batch.scored <= 0] = NO_SCORES
+    why[batch.margins.total <= 0] = NO_LABELS
+    return why
+
+
+def _confused(batch: Batch, level: float) -> dict[str, _Part]:
+    """Return the metrics of the confusion."""
     m, e = batch.margins, batch.effective_margins()
-    right = e.tp.sum(axis=-1, keepdims=True)
-    total = m.total[:, None]
-    band = jeffreys(right, e.total[:, None], level)
-    found = {"accuracy": _estimate("accuracy", cm.accuracy(m)[:, None], total, band, "jeffreys", NO_LABELS, whole=True)}
-    for name, each in cm.MACRO_OF.items():
-        values, lower, upper = classes[each].value, classes[each].lower, classes[each].upper
-        present = ~np.isnan(values)
-        below, above = np.where(present, values - lower, 0.0), np.where(present, upper - values, 0.0)
-        crossed = (0.0, 0.0) if name != "macro_f1" else (_crossed(batch, below), _crossed(batch, above))
-        ends = mover_mean_of(values, below, above, *crossed)
-        band = np.maximum(ends[0], 0.0)[:, None], np.minimum(ends[1], 1.0)[:, None]
-        mean = cm.mean_of_present(values)[:, None]
-        found[name] = _estimate(name, mean, total, band, "mover", NO_LABELS, whole=True)
-    return found
+    total, k = m.total[:, None], m.row.shape[1]
+    # Precision, recall and F1 go together, (W, 3, K): their values, and their bands, F1 through the Jaccard proportion.
+    value = ratio(np.stack((m.tp, m.tp, 2.0 * m.tp), axis=1), np.stack((m.col, m.row, m.row + m.col), axis=1))
+    hits = [e.tp, e.tp, e.tp, e.tp.sum(axis=-1, keepdims=True)]
+    cases = [e.col, e.row, np.maximum(e.row + e.col - e.tp, e.tp), e.total[:, None]]
+    if k != _BINARY:
+        hits.append(cm.true_negatives(e))
+        cases.append(np.maximum(e.total[:, None] - e.row, 0.0))
+    band = np.stack(jeffreys(np.concatenate(hits, axis=1), np.concatenate(cases, axis=1), level))
+    ends = band[..., : 3 * k].reshape(2, -1, 3, k)
+    ends[:, :, 2] = jaccard_to_f1(ends[:, :, 2])
+    lower, upper = np.minimum(ends[0], value), np.maximum(ends[1], value)
+    right = band[..., 3 * k : 3 * k + 1]
+    # Of two classes one's specificity is the other's recall.
+    refused = ends[:, :, 1, ::-1] if k == _BINARY else band[..., 3 * k + 1 :]
+    n = np.broadcast_to(total, m.row.shape)
+    none = np.full(m.row.shape, np.nan)
+    return {
+        "precision": _Part(value[:, 0], m.col, lower[:, 0], upper[:, 0], "jeffreys"),
+        "recall": _Part(value[:, 1], m.row, lower[:, 1], upper[:, 1], "jeffreys"),
+        "f1": _Part(value[:, 2], m.row + m.col - m.tp, lower[:, 2], upper[:, 2], "jeffreys-f1"),
+        "specificity": _Part(cm.specificity(m), n, refused[0], refused[1], "jeffreys"),
+        "support": _Part(m.row, n, none, none, "none"),
+        "accuracy": _Part(cm.accuracy(m)[:, None], total, right[0], right[1], "jeffreys"),
+    } | _averaged(batch, value, lower, upper)
+
+
+def _averaged(batch: Batch, value: Floats, lower: Floats, upper: Floats) -> dict[str, _Part]:
+    """Return the macro averages from values and bands (W, 3, K) of the classes."""
+    present = ~np.isnan(value)
+    half = np.where(present, np.stack((value - lower, upper - value)), 0.0)
+    crossed = np.zeros(half.shape[:-1])
+    crossed[..., 2] = _crossed(batch, half[:, :, 2])
+    below, above = mover_mean_of(value, *half, *crossed)
+    fields = cm.mean_of_present(value), np.maximum(below, 0.0), np.minimum(above, 1.0)
+    mean, below, above = (x[:, :, None] for x in fields)
+    total = batch.margins.total[:, None]
+    return {name: _Part(mean[:, i], total, below[:, i], above[:, i], "mover") for i, name in enumerate(cm.MACRO_OF)}
 
 
 def _crossed(batch: Batch, half: Floats) -> Floats:
-    """Return the sum over k != l of R_kl h_k h_l (W,), R the correlation of F1."""
+    """Return the sum over k != l of R_kl h_k h_l (2, W), R the correlation of F1, from `half` (2, W, K)."""
     lever = cm.f1_lever(batch.margins, half)
     if batch.confusion is None:
-        return np.array([cm.crossed_cells(cells, each) for cells, each in zip(batch.cells, lever, strict=True)])
-    weighted = (batch.confusion * lever[:, None, :]).sum(axis=-1)
-    diagonal = np.diagonal(batch.confusion, axis1=1, axis2=2) * lever
-    crossed: Floats = 2.0 * ((weighted - diagonal) * lever).sum(axis=-1)
+        sides = [[cm.crossed_cells(*of) for of in zip(batch.cells, side, strict=True)] for side in lever]
+        return np.array(sides, np.float64)
+    weighted = (batch.confusion * lever[:, :, None, :]).sum(axis=-1)
+    crossed: Floats = 2.0 * ((weighted - batch.margins.tp * lever) * lever).sum(axis=-1)
     return crossed
 
 
-def _ranked(batch: Batch, level: float) -> dict[str, Estimate]:
+def _ranked(batch: Batch, level: float) -> dict[str, _Part]:
     """Return roc_auc and pr_auc of every class."""
-    shape = batch.margins.row.shape
-    n = np.broadcast_to(batch.scored[:, None], shape)
+    n = np.broadcast_to(batch.scored[:, None], batch.margins.row.shape)
     if batch.pos is None or batch.neg is None:
-        none = np.full(shape, np.nan)
-        return {name: _estimate(name, none, n, (none, none), "none", TOP_ONLY) for name in ("roc_auc", "pr_auc")}
+        none = np.full(n.shape, np.nan)
+        return dict.fromkeys(("roc_auc", "pr_auc"), _Part(none, n, none, none, "none"))
     deff = batch.deff[:, None]
     if batch.layout.classes == _BINARY:
-        one = [batch.layout.positive]
+        # Of two classes both have the same area.
+        one = slice(batch.layout.positive, batch.layout.positive + 1)
         alike = auc_band(batch.pos[:, one], batch.neg[:, one], level, deff)
-        area = Band(alike.value[:, [0, 0]], alike.lower[:, [0, 0]], alike.upper[:, [0, 0]], alike.method[:, [0, 0]])
+        both = np.zeros(_BINARY, np.int64)
+        area = Band(alike.value[:, both], alike.lower[:, both], alike.upper[:, both], alike.method[:, both])
     else:
         area = auc_band(batch.pos, batch.neg, level, deff)
     precision = average_precision_band(batch.pos, batch.neg, level, deff)
-    missing = np.where(n > 0, "", np.where(batch.margins.total[:, None] > 0, NO_SCORES, NO_LABELS)).astype(object)
     return {
-        name: _estimate(name, of.value, n, (of.lower, of.upper), of.method, np.where(n > 0, reason, missing))
-        for name, of, reason in (("roc_auc", area, ONE_KIND), ("pr_auc", precision, NONE_SCORED))
+        name: _Part(of.value, n, of.lower, of.upper, of.method)
+        for name, of in (("roc_auc", area), ("pr_auc", precision))
     }
 
 
-def _lost(batch: Batch, level: float) -> dict[str, Estimate]:
+def _lost(batch: Batch, level: float) -> dict[str, _Part]:
     """Return log_loss and brier."""
     n = batch.scored[:, None]
     if batch.losses is None:
         none = np.full(n.shape, np.nan)
-        return {name: _estimate(name, none, n, (none, none), "none", TOP_ONLY, whole=True) for name in LOSSES}
+        return dict.fromkeys(LOSSES, _Part(none, n, none, none, "none"))
     found = {}
     for name in LOSSES:
         mean = mean_loss(batch.losses, name, deff=batch.deff)
         lower, upper = loss_band(mean, name, batch.layout.classes, level)
-        band = lower[:, None], upper[:, None]
-        found[name] = _estimate(name, mean.value[:, None], n, band, "clt", _unscored(batch), whole=True)
+        found[name] = _Part(mean.value[:, None], n, lower[:, None], upper[:, None], "clt")
     return found
 
 
-def _calibrated(batch: Batch) -> Estimate:
+def _calibrated(batch: Batch) -> _Part:
     """Return ece: a value, never a band."""
     n = batch.scored[:, None]
     none = np.full(n.shape, np.nan)
-    return _estimate("ece", ece(batch.calibration)[:, None], n, (none, none), "none", _unscored(batch), whole=True)
-
-
-def _unscored(batch: Batch) -> Objects:
-    return np.where(batch.margins.total[:, None] > 0, NO_SCORES, NO_LABELS).astype(object)
-
-
-def _estimate(
-    metric: str,
-    value: Floats,
-    n: Floats,
-    band: tuple[Floats, Floats],
-    method: str | Objects,
-    reason: str | Objects,
-    *,
-    whole: bool = False,
-) -> Estimate:
-    """Return an Estimate whose band holds its value, and which says why where there is none."""
-    lower, upper = np.minimum(band[0], value), np.maximum(band[1], value)
-    methods, reasons = np.empty((2, *value.shape), object)
-    methods[...] = method
-    undefined = np.isnan(value)
-    if undefined.any():
-        methods[undefined] = "none"
-        reasons[undefined] = np.broadcast_to(np.asarray(reason, object), value.shape)[undefined]
-    return Estimate(metric, not whole, value, n.astype(np.int64), lower, upper, methods, reasons)
+    return _Part(ece(batch.calibration)[:, None], n, none, none, "none")

@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import math
 from itertools import repeat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from monitor.statistics.arrays import floats, ratio
 from monitor.statistics.batch import gather
 from monitor.statistics.calibration import calibration
-from monitor.statistics.comparison import NO_BASELINE, NO_FOLDS, Columns, Live, compare, optional
+from monitor.statistics.comparison import NO_BASELINE, NO_FOLDS, Columns, Live, compare
 from monitor.statistics.estimate import estimate_batch
-from monitor.statistics.names import METRICS
 from monitor.statistics.report import Maturity, MetricResult, WindowResult
 from monitor.statistics.shown import shown_batch
 from monitor.statistics.terms import Margins, Terms, WindowCounts
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
     from monitor.statistics.arrays import Floats
     from monitor.statistics.batch import Batch
     from monitor.statistics.comparison import Comparison
-    from monitor.statistics.estimate import Estimate
     from monitor.statistics.promise import Promise
+    from monitor.statistics.table import Estimates
 
 _BATCH: Final = 2**17
 """So many numbers of one kind are worked on at once: they stay in the processor's cache."""
@@ -84,30 +83,24 @@ def _some(
     live = _live(columns, batch, windows, estimates, margin)
     compared = compare(columns, live, [_owner(w, promises) for w in windows])
     _test_calibration(columns, batch, compared)
-    of = [estimates[metric] for metric in METRICS]
-    shown = [bands[metric] for metric in METRICS]
     names = [None if c is None else terms.classes[c] for c in columns.class_]
+    numbers = [live.value, columns.ordered(bands.lower), columns.ordered(bands.upper), *compared.numbers, margin]
+    value, lower, upper, *promised = _optional(np.array([*numbers, compared.needed]))
+    needed = [[None if x is None else int(x) for x in row] for row in promised.pop()]
     # In the order of a MetricResult's fields: naming 21 of them for every entry would cost half as much again.
     fields = zip(
-        optional(live.value),
-        optional(columns.ordered([band.lower for band in shown])),
-        optional(columns.ordered([band.upper for band in shown])),
+        value,
+        lower,
+        upper,
         repeat(repeat(level)),
-        columns.ordered([band.method for band in shown]).tolist(),
-        columns.ordered([e.n for e in of]).tolist(),
+        columns.ordered(bands.method).tolist(),
+        live.n.tolist(),
         [repeat(w.deff) for w in windows],
-        columns.ordered([e.undefined for e in of]).tolist(),
-        compared.baseline,
-        compared.lower,
-        compared.upper,
-        compared.raw,
-        compared.difference,
-        compared.difference_lower,
-        compared.difference_upper,
-        optional(margin),
-        compared.verdict,
-        compared.reason,
-        compared.needed,
+        columns.ordered(estimates.undefined).tolist(),
+        *promised,
+        compared.verdict.tolist(),
+        compared.reason.tolist(),
+        needed,
         strict=False,
     )
     return [
@@ -129,20 +122,19 @@ def _some(
 
 
 def _live(
-    columns: Columns, batch: Batch, windows: Sequence[WindowCounts], estimates: Mapping[str, Estimate], margin: Floats
+    columns: Columns, batch: Batch, windows: Sequence[WindowCounts], estimates: Estimates, margin: Floats
 ) -> Live:
     """Return what the comparison needs of a batch."""
-    of = [estimates[metric] for metric in METRICS]
     labels = batch.margins.total[:, None]
     predictions = [0 if w.maturity == Maturity.MATURE else w.counts.predictions for w in windows]
     scored = np.zeros_like(batch.margins.row)
     if batch.losses is not None:
         scored = ratio(floats(batch.losses[..., 0]), batch.scored[:, None], 0.0)
     return Live(
-        value=columns.ordered([e.value for e in of]),
-        lower=columns.ordered([e.lower for e in of]),
-        upper=columns.ordered([e.upper for e in of]),
-        n=columns.ordered([e.n for e in of]),
+        value=columns.ordered(estimates.value),
+        lower=columns.ordered(estimates.lower),
+        upper=columns.ordered(estimates.upper),
+        n=columns.ordered(estimates.n),
         margin=margin,
         shares=ratio(batch.margins.row, labels, 0.0),
         scored=scored,
@@ -158,6 +150,14 @@ def _test_calibration(columns: Columns, batch: Batch, compared: Comparison) -> N
     for row, expected, p in zip(compared.reason, test.expected.tolist(), test.p_value.tolist(), strict=True):
         if not math.isnan(p):
             row[at] = f"{expected:.3g} expected if calibrated, p = {p:.2g}"
+
+
+def _optional(values: Floats) -> list[Any]:
+    """Return nested lists of Python floats, None for NaN."""
+    boxed = values.astype(object)
+    boxed[np.isnan(values)] = None
+    nested: list[Any] = boxed.tolist()
+    return nested
 
 
 def _owner(window: WindowCounts, promises: Mapping[tuple[str, str | None], Promise]) -> Promise | str:
