@@ -29,8 +29,8 @@ HORIZON = Duration(30 * MINUTE, "30m")
 PER_HOUR = 3_600
 """Predictions in an hour of the demo's time."""
 MARGIN = 0.1
-"""A class has about 125 rows in the folds: their corridor alone reaches 0.02 to 0.08 to either side, so a margin of 0.03
-could hardly ever be decided, however many labels production brings."""
+"""A class has about 125 rows in the folds: their corridor alone reaches 0.02 to 0.08 to either side, so a margin of
+0.03 could hardly ever be decided, however many labels production brings."""
 LEAST_SECONDS = 10
 PHASE_SECONDS = 30
 """Of wall time, where nobody says how long the demo may take."""
@@ -94,8 +94,8 @@ def announcement(moment: int) -> Announcement:
     number = PHASES.index(phase) + 1
     return Announcement(
         f"Phase {number} of {len(PHASES)}: {phase.name}",
-        f"{phase.announcement}. Margin {MARGIN:g}: a class has some 125 rows in the folds, and their corridor alone reaches "
-        "0.02 to 0.08 to either side: for a margin of 0.03 no number of labels would be enough.",
+        f"{phase.announcement}. Margin {MARGIN:g}: a class has some 125 rows in the folds, and their corridor alone "
+        "reaches 0.02 to 0.08 to either side: for a margin of 0.03 no number of labels would be enough.",
     )
 
 
