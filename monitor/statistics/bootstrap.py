@@ -82,24 +82,19 @@ def _metrics_of_two(cells: Floats) -> Floats:
 
 def replicates_of(cells: Cells, classes: int, seed: int, replicates: int = REPLICATES) -> Replicates:
     """Return the replicates (K, B + 1) of one confusion from its occupied cells; counts may be fractional."""
-    right = np.flatnonzero(cells.true == cells.predicted)
-    places = (
-        (right, cells.true[right]),
-        (np.arange(len(cells.n)), cells.true),
-        (np.arange(len(cells.n)), cells.predicted),
-    )
-    summing = [csr_array((np.ones(len(cell)), (owner, cell)), shape=(classes, len(cells.n))) for cell, owner in places]
-    sums = Replicates(*(np.empty((classes, replicates + 1)) for _ in range(3)))
+    right, every = np.flatnonzero(cells.true == cells.predicted), np.arange(len(cells.n))
+    owner = np.concatenate((cells.true[right], cells.true + classes, cells.predicted + 2 * classes))
+    cell = np.concatenate((right, every, every))
+    summing = csr_array((np.ones(len(cell)), (owner, cell)), shape=(3 * classes, len(cells.n)))
+    sums = np.empty((3 * classes, replicates + 1))
     generator = _generator(seed)
     step = max(1, _BLOCK // len(cells.n))
     for start in range(0, replicates, step):
         stop = min(start + step, replicates)
-        drawn = _drawn(cells.n, generator, stop - start)
-        for of, matrix in zip(sums, summing, strict=True):
-            of[:, start:stop] = np.asarray(matrix @ drawn)
-    for of, matrix in zip(sums, summing, strict=True):
-        of[:, -1] = np.asarray(matrix @ cells.n)
-    return sums
+        drawn = _drawn(cells.n, generator, stop - start).astype(np.float64, order="C")
+        sums[:, start:stop] = np.asarray(summing @ drawn)
+    sums[:, -1] = np.asarray(summing @ cells.n)
+    return Replicates(*sums.reshape(3, classes, -1))
 
 
 def _drawn(counts: Floats, generator: np.random.Generator, replicates: int) -> NDArray[np.int64]:

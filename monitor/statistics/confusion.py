@@ -113,8 +113,12 @@ def values(m: Margins) -> dict[str, Floats]:
 
 def f1_variance(m: Margins) -> Floats:
     """Return the delta variance of F1, (..., K): 4 TP (S-2TP) (S-TP) / S^4, S = 2TP + FP + FN."""
+    return _f1_variance(m, np.nan)
+
+
+def _f1_variance(m: Margins, where_none: float) -> Floats:
     s = m.row + m.col
-    return ratio(4.0 * m.tp * (s - 2.0 * m.tp) * (s - m.tp), s**4)
+    return ratio(4.0 * m.tp * (s - 2.0 * m.tp) * (s - m.tp), s**4, where_none)
 
 
 def f1_covariance(confusion: ArrayLike) -> Floats:
@@ -148,7 +152,7 @@ def f1_lever(m: Margins, half: Floats) -> Floats:
     R is the correlation of F1, h = `half` (..., K): what `intervals.mover_mean_of` needs comes without K x K numbers.
     """
     s = m.row + m.col
-    return ratio(np.nan_to_num(f1(m)) * half, s * np.sqrt(np.nan_to_num(f1_variance(m))), 0.0)
+    return ratio(ratio(2.0 * m.tp, s, 0.0) * half, s * np.sqrt(_f1_variance(m, 0.0)), 0.0)
 
 
 def crossed_cells(occupied: Cells, lever: Floats) -> float:

@@ -7,6 +7,7 @@ Sources: statistics.md sections 1, 2 and 4.
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -96,41 +97,47 @@ def newcombe_auc(auc: ArrayLike, positives: ArrayLike, negatives: ArrayLike, lev
     that is V = w [1 + m (1 + 2w) / (2 + w)] / (P N), its own mirror image: an upper end is 1 - a lower end of 1 - auc.
     """
     value, p, n = np.broadcast_arrays(floats(auc), floats(positives), floats(negatives))
-    undefined = np.isnan(value)
-    a = np.where(undefined, 0.5, np.clip(value, 0.0, 1.0))
-    scale, m = z_value(level) ** 2 / np.maximum(p * n, _TINY), (p + n) / 2.0 - 1.0
-    below = _newcombe_lower(np.stack((a, 1.0 - a)), np.stack((scale, scale)), np.stack((m, m)))
-    return np.where(undefined, np.nan, below[0]), np.where(undefined, np.nan, 1.0 - below[1])
+    z = z_value(level)
+    ends = np.full((2, value.size), np.nan)
+    for at, (a, cases, rest) in enumerate(zip(*(x.ravel().tolist() for x in (value, p, n)), strict=True)):
+        if a == a:  # noqa: PLR0124 - NaN is not itself
+            inside, scale, m = min(max(a, 0.0), 1.0), z * z / max(cases * rest, _TINY), (cases + rest) / 2.0 - 1.0
+            ends[0, at] = _newcombe_lower(inside, scale, m)
+            ends[1, at] = 1.0 - _newcombe_lower(1.0 - inside, scale, m)
+    lower, upper = ends.reshape(2, *value.shape)
+    return lower, upper
 
 
-def _newcombe_lower(a: Floats, scale: Floats, m: Floats) -> Floats:
-    """Return where a - g = sqrt(z^2 V(g)) in [0, a): Newton's steps, and bisection where one would leave the bracket.
+def _newcombe_lower(a: float, scale: float, m: float) -> float:
+    """Return where a - g = sqrt(z^2 V(g)) in [0, a]: Newton's steps, and bisection where one would leave the bracket.
 
-    A root stays as it is once found, whatever the others still need: so a batch gives what each alone gives.
+    Few steps of plain numbers: arrays would cost more until there are hundreds of them.
     """
-    low, high = np.zeros_like(a), a
+    if a <= 0:
+        return 0.0
+    low, high = 0.0, a
     # Begin where Wald's band would end, at a value that is drawn in from 0 and 1.
     w = 0.25 - 0.9 * (a - 0.5) ** 2
-    g = a - np.sqrt(scale * w * (1.0 + m * (1.0 + 2.0 * w) / (2.0 + w)))
-    g = np.where(g > 0, g, a * 0.5)
-    done = a <= 0
+    g = a - sqrt(scale * w * (1.0 + m * (1.0 + 2.0 * w) / (2.0 + w)))
+    if g <= 0:
+        g = 0.5 * a
     for _ in range(_STEPS):
         w = g * (1.0 - g)
         share = 1.0 / (2.0 + w)
         inner = 1.0 + m * (1.0 + 2.0 * w) * share
-        root = np.sqrt(scale * w * inner)
+        root = sqrt(scale * w * inner)
         f = a - g - root
+        low, high = (g, high) if f > 0 else (low, g)
         # d(w inner)/dw = inner + 3 m w / (2 + w)^2
-        slope = 1.0 + 0.5 * scale * (1.0 - 2.0 * g) * (inner + 3.0 * m * w * share * share) / np.maximum(root, _TINY)
-        low, high = np.where(f > 0, g, low), np.where(f > 0, high, g)
-        step = g + f / np.where(slope > _CLOSE, slope, _TINY)
-        following = np.where((step >= low) & (step <= high) & (step < a), step, 0.5 * (low + high))
-        found = np.abs(following - g) <= _CLOSE * g
-        g = np.where(done, g, following)
-        done = done | found
-        if done.all():
+        slope = 1.0 + 0.5 * scale * (1.0 - 2.0 * g) * (inner + 3.0 * m * w * share * share) / max(root, _TINY)
+        following = g + f / max(slope, _CLOSE)
+        if not (low <= following <= high and following < a):
+            following = 0.5 * (low + high)
+        found = abs(following - g) <= _CLOSE * g
+        g = following
+        if found:
             break
-    return np.where(a <= 0, 0.0, np.minimum(g, a))
+    return min(g, a)
 
 
 def logit_normal(p: ArrayLike, variance: ArrayLike, level: float = 0.95) -> Band:

@@ -29,8 +29,10 @@ _TIED: Final = 16
 """So many predictions beside an empty bin are one tied score: smooth scores do that once in e^16 times."""
 _SURE: Final = 14.0
 """Evidence, as minus the log of its chance with smooth scores, from which on scores are taken for rounded."""
-_ROUNDED: Final = np.bincount(score_bins(np.arange(101) / 100.0), minlength=BINS)
-"""(512,) how many multiples of .01 lie in each bin: 0, 1 or 2."""
+_ROUNDED: Final = np.bincount(score_bins(np.arange(101) / 100.0), minlength=BINS)[::-1]
+"""(512,) how many multiples of .01 lie in each bin, from the highest score down: 0, 1 or 2."""
+_UNROUNDED: Final = (_ROUNDED == 0).astype(np.float64)
+"""(512,) 1 where there is none."""
 _WITNESS: Final = np.log(
     17.0 / np.maximum(np.convolve(np.pad(_ROUNDED > 0, 8, mode="edge"), np.ones(17), "valid"), 1.0)
 )
@@ -123,43 +125,49 @@ def average_precision(pos: ArrayLike, neg: ArrayLike) -> Floats:
     # One empty bin at either end, so that every bin has neighbours; from the highest score down.
     p, n = np.zeros((2, *np.shape(pos)[:-1], np.shape(pos)[-1] + 2))
     p[..., 1:-1], n[..., 1:-1] = floats(pos)[..., ::-1], floats(neg)[..., ::-1]
-    all_p, all_seen = p.cumsum(axis=-1), (p + n).cumsum(axis=-1)
-    steps = _steps(p + n)
+    both = p + n
+    all_p = p.cumsum(axis=-1)
     at = np.flatnonzero(p)
-    here, wrong = p.ravel()[at], n.ravel()[at]
-    right, seen = all_p.ravel()[at] - here, all_seen.ravel()[at] - here - wrong
+    above, below = at - 1, at + 1
+    here, wrong = p.take(at), n.take(at)
+    right, seen = all_p.take(at) - here, both.cumsum(axis=-1).take(at) - here - wrong
     rate = 1.0 + wrong / (here + 1.0)
     start = seen / rate
     smooth = (here + (right - start) * (digamma(start + here + 1.0) - digamma(start + 1.0))) / rate
-    slope = wrong * (p.ravel()[at - 1] - p.ravel()[at + 1]) - here * (n.ravel()[at - 1] - n.ravel()[at + 1])
+    slope = wrong * (p.take(above) - p.take(below)) - here * (n.take(above) - n.take(below))
     most = here * wrong / 6.0
     middle = seen + 0.5 * (here + wrong)
     halfway = (right + 0.5 * here) / middle
-    smooth += np.clip(slope / 24.0, -most, most) * halfway / middle
-    whole = here * (right + here) / (seen + here + wrong)
-    tied = steps.ravel()[at]
-    summed = np.zeros_like(p)
-    summed.ravel()[at] = np.where(tied == 1, whole, np.where(tied == 0, smooth, 0.5 * (here * halfway + whole)))
-    return np.clip(ratio(summed.sum(axis=-1), all_p[..., -1]), 0.0, 1.0)
+    smooth += np.minimum(np.maximum(slope / 24.0, -most), most) * halfway / middle
+    tied = _steps(both, at)
+    if tied.any():
+        whole = here * (right + here) / (seen + here + wrong)
+        smooth = np.where(tied == 1, whole, np.where(tied == 0, smooth, 0.5 * (here * halfway + whole)))
+    summed = np.zeros(p.shape)
+    summed.reshape(-1)[at] = smooth
+    return np.minimum(np.maximum(ratio(summed.sum(axis=-1), all_p[..., -1]), 0.0), 1.0)
 
 
-def _steps(both: Floats) -> NDArray[np.int64]:
-    """Return of how many tied scores each bin consists, 0 where scores differ. `both` (..., 1 + bins + 1).
+def _steps(both: Floats, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of how many tied scores the bins at flat places `at` consist, 0 where scores differ.
 
-    Tied are many predictions beside an empty bin; and where the scores are rounded to .01, all of them: then no
-    prediction is in a bin without a multiple of .01, which with smooth scores a few predictions near 0 or 1 rule out.
+    `both` (..., 1 + bins + 1), from the highest score down. Tied are many predictions beside an empty bin; and where
+    the scores are rounded to .01, all of them: then no prediction is in a bin without a multiple of .01, which with
+    smooth scores a few predictions near 0 or 1 rule out.
     """
+    beside_empty = np.minimum(both.take(at - 1), both.take(at + 1)) == 0
+    steps: NDArray[np.int64] = (beside_empty & (both.take(at) >= _TIED)).astype(np.int64)
     inner = both[..., 1:-1]
-    beside_empty = np.minimum(both[..., :-2], both[..., 2:]) == 0
-    steps = np.zeros(both.shape, np.int64)
-    steps[..., 1:-1] = beside_empty & (inner >= _TIED)
-    if inner.shape[-1] == BINS:
-        between = (inner * (_ROUNDED[::-1] == 0)).sum(axis=-1)
-        rounded = (between == 0) & ((inner * _WITNESS[::-1]).sum(axis=-1) >= _SURE)
-        steps[..., 1:-1] = np.where(
-            rounded[..., None], np.where(beside_empty, 1, np.maximum(_ROUNDED[::-1], 1)), steps[..., 1:-1]
-        )
-    return steps
+    if inner.shape[-1] != BINS:
+        return steps
+    between = (inner * _UNROUNDED).sum(axis=-1) == 0
+    if not between.any():
+        return steps
+    rounded = between & ((inner * _WITNESS).sum(axis=-1) >= _SURE)
+    row, place = np.divmod(at, both.shape[-1])
+    several = np.where(beside_empty, 1, np.maximum(_ROUNDED[place - 1], 1))
+    of_all: NDArray[np.int64] = np.where(rounded.reshape(-1)[row], several, steps)
+    return of_all
 
 
 class _Jackknife(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.statistics.names import METRICS, PER_CLASS
 
@@ -28,8 +28,7 @@ OVERALL_OF_POSITIVE: Final = {"overall_roc_auc": "roc_auc", "overall_pr_auc": "p
 """Keys of the whole-model metrics whose name is a class metric's too (two classes only) -> that name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Where a metric stands in a table."""
 
     metric: str
