@@ -24,7 +24,9 @@ AMORTISED = 0.5
 TOGETHER = 24
 LABELS = 10_000
 FOLDS = 5
-TRIES = 7
+TRIES = 2
+"""At least so many are timed, and more until `SECONDS` have passed: the best one counts."""
+SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,25 @@ def milliseconds(classes: int, windows: int) -> float:
     counted = [
         WindowCounts("1", None, "24h", 0, 1, 1, Maturity.MATURE, drawn(rng, layout, LABELS)) for _ in range(windows)
     ]
-    best = float("inf")
-    for _ in range(TRIES if classes < max(MUST) else 2):
+    tries: list[float] = []
+    started = time.perf_counter()
+    while len(tries) < TRIES or time.perf_counter() - started < SECONDS:
         begun = time.perf_counter()
         evaluate(model, counted, promises)
-        best = min(best, (time.perf_counter() - begun) / windows)
-    return best * 1e3
+        tries.append((time.perf_counter() - begun) / windows)
+    return min(tries) * 1e3
 
 
 def main() -> int:
     """Print the table and say whether every `must` is met."""
-    print(f"{'classes':>7}  {'windows':>7}  {'ms a window':>11}  {'must':>7}  {'goal':>7}")
+    print(f"{'classes':>7}  {'windows':>7}  {'n':>7}  {'ms a window':>11}  {'must':>7}  {'goal':>7}")
     missed = []
     for classes, windows, must, goal in [(k, 1, must, must / 2) for k, must in MUST.items()] + [
         (2, TOGETHER, 2 * AMORTISED, AMORTISED)
     ]:
         took = milliseconds(classes, windows)
         grade = "goal" if took <= goal else "must" if took <= must else "missed"
-        print(f"{classes:>7}  {windows:>7}  {took:>11.3f}  {must:>7g}  {goal:>7g}  {grade}")
+        print(f"{classes:>7}  {windows:>7}  {LABELS:>7}  {took:>11.3f}  {must:>7g}  {goal:>7g}  {grade}")
         missed += [classes] * (took > must)
     print("missed" if missed else "met")
     return 1 if missed else 0

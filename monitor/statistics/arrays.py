@@ -18,6 +18,12 @@ def floats(x: ArrayLike) -> Floats:
     return np.asarray(x, np.float64, order="C")
 
 
+def clipped(x: Floats, least: Floats | float, most: Floats | float) -> Floats:
+    """Return x, no less than `least` and no more than `most`; numpy's own `clip` costs a small array much more."""
+    inside: Floats = np.minimum(np.maximum(x, least), most)
+    return inside
+
+
 def ratio(part: Floats | float, whole: Floats, where_none: float = np.nan) -> Floats:
     """Return part / whole with broadcasting, and `where_none` where the whole is not positive."""
     some = np.greater(whole, 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaincc, gammaln
 
 from monitor.counts.layout import LOSS_UNIT
-from monitor.statistics.arrays import Floats, floats, ratio
+from monitor.statistics.arrays import Floats, clipped, floats, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -49,7 +49,7 @@ def calibration(plane: ArrayLike, deff: ArrayLike = 1.0) -> Calibration:
     effect = floats(deff)
     size = n / effect[..., None]
     mean, variance, third = (
-        moment.sum(axis=-1) for moment in _deviation(size, np.clip(ratio(score, n, 0.0), 0.0, 1.0))
+        moment.sum(axis=-1) for moment in _deviation(size, clipped(ratio(score, n, 0.0), 0.0, 1.0))
     )
     p_value = _upper_tail(gap / effect, mean, variance, third)
     return Calibration(ratio(gap, total), ratio(mean * effect, total), np.where(total > 0, p_value, np.nan), total)

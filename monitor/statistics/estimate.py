@@ -118,7 +118,7 @@ def _confused(batch: Batch, level: float) -> dict[str, _Part]:
     if k != _BINARY:
         hits.append(cm.true_negatives(e))
         cases.append(np.maximum(e.total[:, None] - e.row, 0.0))
-    band = np.stack(jeffreys(np.concatenate(hits, axis=1), np.concatenate(cases, axis=1), level))
+    band = np.array(jeffreys(np.concatenate(hits, axis=1), np.concatenate(cases, axis=1), level))
     ends = band[..., : 3 * k].reshape(2, -1, 3, k)
     ends[:, :, 2] = jaccard_to_f1(ends[:, :, 2])
     lower, upper = np.minimum(ends[0], value), np.maximum(ends[1], value)
@@ -140,7 +140,7 @@ def _confused(batch: Batch, level: float) -> dict[str, _Part]:
 def _averaged(batch: Batch, value: Floats, lower: Floats, upper: Floats) -> dict[str, _Part]:
     """Return the macro averages from values and bands (W, 3, K) of the classes."""
     present = ~np.isnan(value)
-    half = np.where(present, np.stack((value - lower, upper - value)), 0.0)
+    half = np.where(present, np.array((value - lower, upper - value)), 0.0)
     crossed = np.zeros(half.shape[:-1])
     crossed[..., 2] = _crossed(batch, half[:, :, 2])
     below, above = mover_mean_of(value, *half, *crossed)

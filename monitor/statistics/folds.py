@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.counts import Counts
+from monitor.statistics.arrays import clipped
 
 if TYPE_CHECKING:
     from monitor.statistics.arrays import Floats
@@ -62,4 +63,4 @@ def design_effect(stray: Floats, closed: Floats) -> Floats:
     """Return deff_cv = max(1, Nadeau-Bengio variance / closed-form variance); 1 where the closed form has none."""
     with np.errstate(over="ignore"):
         ratio = np.divide(stray, closed, out=np.ones(np.broadcast(stray, closed).shape), where=closed > 0)
-    return np.clip(ratio, 1.0, 1e12)
+    return clipped(ratio, 1.0, 1e12)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import betaincinv, expit, logit, ndtri
 
-from monitor.statistics.arrays import Floats, floats, ratio
+from monitor.statistics.arrays import Floats, clipped, floats, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -41,7 +41,7 @@ def jeffreys(k: ArrayLike, n: ArrayLike, level: float = 0.95) -> Band:
     Brown, Cai and DasGupta 2001. Measured coverage .945 to .982 from 20 cases on. Where n is 0: (0, 1).
     """
     cases = np.maximum(floats(n), 0.0)
-    hits = np.clip(floats(k), 0.0, cases)
+    hits = clipped(floats(k), 0.0, cases)
     p = ratio(hits, cases, 0.5)
     tail = (1.0 - level) / 2.0
     a, b = hits + 0.5, cases - hits + 0.5
@@ -71,9 +71,9 @@ def beta_matched(p: ArrayLike, variance: ArrayLike, level: float = 0.95, n: Arra
     the variance is 0 as well, `n` (the cases behind p) gives the width, as Jeffreys would; without it the band is as
     narrow as floating point can hold. NaN where p is.
     """
-    mean, spread_of_mean = np.broadcast_arrays(floats(p), floats(variance))
+    mean, spread_of_mean = floats(p), floats(variance)
     undefined = np.isnan(mean)
-    mean = np.where(undefined, 0.5, np.clip(mean, 0.0, 1.0))
+    mean = np.where(undefined, 0.5, clipped(mean, 0.0, 1.0))
     whole = mean * (1.0 - mean)
     flat = ~((whole > 0) & (spread_of_mean > whole * _LEAST))
     size = np.maximum(ratio(whole, np.where(flat, 0.0, spread_of_mean), 2.0) - 1.0, _LEAST)
@@ -81,7 +81,7 @@ def beta_matched(p: ArrayLike, variance: ArrayLike, level: float = 0.95, n: Arra
     a, b = np.maximum(mean * size, _LEAST), np.maximum((1.0 - mean) * size, _LEAST)
     lower, upper = np.minimum(betaincinv(a, b, tail), mean), np.maximum(betaincinv(a, b, 1.0 - tail), mean)
     if flat.any():
-        cases = np.broadcast_to(np.inf if n is None else floats(n), mean.shape)
+        cases = np.inf if n is None else floats(n)
         # Beta(n + 1/2, 1/2), what n successes in n cases leave behind, has a variance of nearly 1 / (2 n^2).
         alike = np.where(whole > 0, 1.0 / _LEAST, np.sqrt(0.5 / np.fmax(spread_of_mean, _LEAST)))
         alike = np.minimum(alike, cases)
@@ -146,7 +146,7 @@ def logit_normal(p: ArrayLike, variance: ArrayLike, level: float = 0.95) -> Band
     `variance` is that of p itself.
     """
     value = floats(p)
-    inner = np.clip(value, _LEAST, 1.0 - _LEAST)
+    inner = clipped(value, _LEAST, 1.0 - _LEAST)
     spread = inner * (1.0 - inner)
     half = z_value(level) * np.sqrt(np.maximum(floats(variance), spread * _LEAST)) / spread
     centre = logit(inner)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from monitor.statistics.arrays import Floats, ratio
+from monitor.statistics.arrays import Floats, clipped, ratio
 from monitor.statistics.folds import design_effect, strayed
 from monitor.statistics.intervals import beta_matched, jeffreys
 from monitor.statistics.promised import Promised
@@ -115,7 +115,7 @@ class Reweighted:
         macro[:, :_FOLDS][lacking] = np.nan
         columns = [single[:, :, 0], single[:, :, 2]]
         if self._classes > _BINARY:
-            columns.append(np.clip(1.0 - ratio(mixed - hit, 1.0 - whole), 0.0, 1.0))
+            columns.append(clipped(1.0 - ratio(mixed - hit, 1.0 - whole), 0.0, 1.0))
         return single, np.concatenate([*columns, hit.sum(axis=-1, keepdims=True), macro], axis=-1)
 
     def _variances(self, shares: Floats, mixed: Floats, rates: Floats, present: Flags) -> Floats:
@@ -157,6 +157,6 @@ def _matched(value: Floats, variance: Floats, cases: float, level: float) -> tup
     """
     most = np.minimum(variance, 0.2)
     deviation = np.sqrt(most)
-    inner = np.where((value > 0) & (value < 1), np.clip(value, deviation, 1.0 - deviation), value)
+    inner = np.where((value > 0) & (value < 1), clipped(value, deviation, 1.0 - deviation), value)
     lower, upper = beta_matched(inner, most, level, cases)
     return np.minimum(lower, value), np.maximum(upper, value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from monitor.counts.layout import BINS, MOST_REWEIGHTED_CLASSES
-from monitor.statistics.arrays import ratio
+from monitor.statistics.arrays import clipped, ratio
 from monitor.statistics.folds import design_effect, strayed
 from monitor.statistics.intervals import logit_normal, newcombe_auc
 from monitor.statistics.promised import Promised
@@ -136,7 +136,7 @@ class Ranking:
         """Return (value, lower, upper), (W, K) each."""
         q, _, defined = self._weights(shares)
         defined = defined & (q.sum(axis=-1) > 0)
-        value = np.clip((q * self._pairs).sum(axis=-1), 0.0, 1.0)
+        value = clipped((q * self._pairs).sum(axis=-1), 0.0, 1.0)
         drawn = ratio(q * q, np.where(self._n > 0, self._n, np.inf), 0.0)
         negatives = ratio(np.ones_like(value), drawn.sum(axis=-1), 0.0)
         positives = np.broadcast_to(np.maximum(self.members, 1.0), value.shape)
