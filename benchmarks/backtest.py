@@ -95,7 +95,7 @@ def foldwatch(*arguments: str) -> tuple[float, float]:
     """Run the command; return wall seconds and peak memory in MB of the whole process."""
     begun = time.perf_counter()
     # A child inherits the peak of who forks it: a small process stands between.
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-c", _SMALL, sys.executable, "-m", "monitor", *arguments],
         stdout=subprocess.PIPE,
         check=False,
@@ -145,7 +145,7 @@ def pandas_loop(folder: Path, days: int) -> tuple[float, int]:
 
 def values_of(rows: pd.DataFrame) -> list[float]:
     """Every metric of one window by scikit-learn."""
-    if rows.y_true.nunique() < 2:  # noqa: PLR2004 - ranking needs both classes
+    if rows.y_true.nunique() < 2:
         return []
     y, p = (rows.y_true == "leave").to_numpy(), rows.score.to_numpy()
     classes = precision_recall_fscore_support(rows.y_true, rows.y_pred, labels=["stay", "leave"], zero_division=0)

@@ -97,10 +97,10 @@ def a1(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
                 for (lower, upper), n_of in bands.values():
                     least = min(least, float((upper - lower).min()))
                     found = covered(np.where(n_of > 0, lower, np.nan), upper, rate)
-                    (five if support < 20 else all_20).append(found)  # noqa: PLR2004 - the target's own number
-                    if support * rate * (1 - rate) >= 4.5:  # noqa: PLR2004 - the target's own number
+                    (five if support < 20 else all_20).append(found)
+                    if support * rate * (1 - rate) >= 4.5:
                         spread.append(found)
-                if support >= 20 and prevalence > 0.01:  # noqa: PLR2004 - the target's own number
+                if support >= 20 and prevalence > 0.01:
                     displayed += displayed_coverage(tables[:resampled], rate)
     yield within("A1 closed forms, n_c >= 20", all_20, 0.93, 0.985, windows)
     yield within("A1 closed forms, n_c r (1-r) >= 4.5", spread, 0.94, 0.96, windows)
@@ -134,7 +134,7 @@ def a2(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
         for n in (300, 1000, 10_000):
             tables = rng.multinomial(n, law.ravel(), closed_windows).reshape(-1, 10, 10)
             tables = tables[(tables.sum(axis=1) > 0).all(axis=1) & (tables.sum(axis=2) > 0).all(axis=1)]
-            many = n * (1 - rate) >= 9.99  # noqa: PLR2004 - ten errors
+            many = n * (1 - rate) >= 9.99
             kinds = {
                 "closed": macro_closed(tables),
                 "bca": macro_resampled(tables[:windows]),
@@ -228,7 +228,7 @@ def a3(*, short: bool) -> Iterator[Row]:
             off = max(abs(mine.lower[0] - scipy.low), abs(mine.upper[0] - scipy.high))
             apart[method] = max(apart.get(method, 0.0), float(off))
     for method, off in apart.items():
-        yield Row(f"A3 end points against scipy.stats.bootstrap, {method}", "<= .004", f"{off:.4f}", off <= 0.004)  # noqa: PLR2004 - the target
+        yield Row(f"A3 end points against scipy.stats.bootstrap, {method}", "<= .004", f"{off:.4f}", off <= 0.004)
 
 
 def diagonal(classes: int, n: int, rng: np.random.Generator) -> Counts:
@@ -255,18 +255,18 @@ def a4(rng: np.random.Generator) -> Iterator[Row]:
     took: dict[tuple[int, int], float] = {}
     for classes, most in ((2, 2.0), (10, 20.0), (100, 1500.0)):
         layout = Layout(classes)
-        for n in (10_000, 10_000_000) if classes < 100 else (1_000_000,):  # noqa: PLR2004 - many classes
+        for n in (10_000, 10_000_000) if classes < 100 else (1_000_000,):
             one = diagonal(classes, n, rng)
             found = estimate(layout, [one])
-            repeats = 3 if classes >= 100 else 40  # noqa: PLR2004 - many classes
+            repeats = 3 if classes >= 100 else 40
             took[classes, n] = milliseconds(lambda o=one, f=found, l=layout: shown(l, [o], [1], f), repeats)  # noqa: E741 - layout
         slowest = max(ms for (k, _), ms in took.items() if k == classes)
         yield Row(f"A4 resampled bands, K={classes}", f"<= {most:.0f} ms", f"{slowest:.2f} ms", slowest <= most)
     layout, one = Layout(100), diagonal(100, 100_000, rng)
     closed = milliseconds(lambda: estimate(layout, [one]), 10)
-    yield Row("A4 closed forms, K=100", "<= 5 ms", f"{closed:.2f} ms", closed <= 5.0)  # noqa: PLR2004 - the target
+    yield Row("A4 closed forms, K=100", "<= 5 ms", f"{closed:.2f} ms", closed <= 5.0)
     growth = max(took[k, 10_000_000] / took[k, 10_000] for k in (2, 10))
-    yield Row("A4 t(1e7) / t(1e4), K <= 10", "<= 2", f"{growth:.2f}", growth <= 2.0)  # noqa: PLR2004 - the target
+    yield Row("A4 t(1e7) / t(1e4), K <= 10", "<= 2", f"{growth:.2f}", growth <= 2.0)
 
 
 def family(name: str, n: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Floats]:
@@ -303,10 +303,10 @@ def a5(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
                 pos, neg = np.bincount(bins[y], minlength=BINS), np.bincount(bins[~y], minlength=BINS)
                 off = abs(float(ranking.auc(pos, neg)) - roc_auc_score(y, p))
                 broken += off > float(ranking.auc_error(pos, neg)) + 1e-12
-    yield Row("A5 AUC from 512 bins, 4 families", "<= 1e-4", f"{worst[0]:.1e}", worst[0] <= 1e-4)  # noqa: PLR2004 - the target
+    yield Row("A5 AUC from 512 bins, 4 families", "<= 1e-4", f"{worst[0]:.1e}", worst[0] <= 1e-4)
     yield Row("A5 its bound violated", "never", f"{broken} times", broken == 0)
-    yield Row("A5 average precision, untied", "<= 5e-4", f"{worst[1]:.1e}", worst[1] <= 5e-4)  # noqa: PLR2004 - the target
-    yield Row("A5 average precision, rounded to .01", "<= 3e-3", f"{tied:.1e}", tied <= 3e-3)  # noqa: PLR2004 - the target
+    yield Row("A5 average precision, untied", "<= 5e-4", f"{worst[1]:.1e}", worst[1] <= 5e-4)
+    yield Row("A5 average precision, rounded to .01", "<= 3e-3", f"{tied:.1e}", tied <= 3e-3)
 
 
 def binormal(gap: float) -> tuple[Floats, Floats]:
@@ -334,11 +334,11 @@ def a6(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
             for size in (5, 20, 50, 200, 1000, 100_000):
                 pos = rng.multinomial(size, pos_law, windows)
                 neg = rng.multinomial(size * ratio, neg_law, windows)
-                if size <= 1000:  # noqa: PLR2004 - the target's own number
+                if size <= 1000:
                     band = ranking.auc_band(pos, neg)
                     found["auc"].append(covered(band.lower, band.upper, float(stats.norm.cdf(gap / np.sqrt(2)))))
                 band = ranking.average_precision_band(pos, neg)
-                kind = "few" if size < 20 else ("ap" if size <= 200 else "large")  # noqa: PLR2004 - the target's own
+                kind = "few" if size < 20 else ("ap" if size <= 200 else "large")
                 found[kind].append(covered(band.lower, band.upper, truth))
     yield within("A6 AUC, P = 5 to 1000, 1:1 to 1:99", found["auc"], 0.93, 1.0, windows)
     yield within("A6 average precision, P = 20 to 200", found["ap"], 0.93, 1.0, windows)
@@ -353,7 +353,7 @@ def a15(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     for n in (300, 1000, 3000, 10_000):
         rejected = 0
         step = max(1, 1_000_000 // n)
-        repeats = windows if n < 10_000 or not short else 800  # noqa: PLR2004 - the largest windows
+        repeats = windows if n < 10_000 or not short else 800
         for start in range(0, repeats, step):
             p = rng.beta(1.2, 1.2, (min(step, repeats - start), n))
             bins = np.minimum((p * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
@@ -362,10 +362,10 @@ def a15(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
             hits = rng.random(p.shape) < p
             columns = [np.bincount(slot, w, size) for w in (None, p.ravel() * LOSS_UNIT, hits.ravel())]
             plane = np.stack(columns, axis=-1).reshape(len(p), CALIBRATION_BINS, 3)
-            rejected += int((calibration(plane).p_value < 0.05).sum())  # noqa: PLR2004 - the level
+            rejected += int((calibration(plane).p_value < 0.05).sum())
         sizes.append(rejected / repeats)
     measured = "  ".join(f"{size:.3f}" for size in sizes)
-    met = all(0.03 <= size <= 0.07 for size in sizes)  # noqa: PLR2004 - the target
+    met = all(0.03 <= size <= 0.07 for size in sizes)
     yield Row("A15 size of the ECE's test, n = 300, 1000, 3000, 10000", ".03 to .07", measured, met)
     layout = Layout(2)
     planes = {"calibration": np.full((CALIBRATION_BINS, 3), 10), "losses": np.full((2, 5), 75)}

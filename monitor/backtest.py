@@ -9,10 +9,10 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from monitor import __version__
-from monitor.alerting.verdicts import VerdictAlerts, judged
+from monitor.alerting.verdicts import VerdictAlerts
 from monitor.clock import ManualClock
 from monitor.counts.slices import FixedSlices, slice_length
-from monitor.report.course import Courses
+from monitor.report.course import Courses, judged
 from monitor.report.history import History
 from monitor.report.newest import Newest
 from monitor.report.snapshot import Snapshot
@@ -109,7 +109,7 @@ def run(
         for result in reporter.report(due):
             for hear in hearers:
                 hear(result)
-            for seen in judged(settings.models[result.model], [result]):
+            for seen in judged(settings.models[result.model], result):
                 alerts.observe(seen)
         progress(as_of)
     move_to(replay.last_arrival)

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor import __version__
-from monitor.alerting.verdicts import VerdictAlerts, judged
+from monitor.alerting.verdicts import VerdictAlerts
 from monitor.clock import SECOND, format_time
 from monitor.counts.slices import AgingSlices
 from monitor.errors import SourceUnavailable
+from monitor.report.course import judged
 from monitor.report.history import History
 from monitor.report.snapshot import Activity, Snapshot
 from monitor.reporting import Reporter, promises_by_model
@@ -158,8 +159,8 @@ class Daemon:
         results = self._reporter.report(due)
         self._stream.age(now)
         self._history.add_all(results)
-        for name, model in self._settings.models.items():
-            for seen in judged(model, (result for result in results if result.model == name)):
+        for result in results:
+            for seen in judged(self._settings.models[result.model], result):
                 self._alerts.observe(seen)
         self._publish(Report(now, tuple(results), self._stream.totals()))
         seconds = self._monotonic() - begun

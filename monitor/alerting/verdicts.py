@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from monitor.config import ModelSettings, Objective
-    from monitor.statistics.report import MetricResult, WindowResult
+    from monitor.report.course import Judged
+    from monitor.statistics.report import MetricResult
 
 ALERT = "FoldwatchObjectiveWorse"
 
@@ -36,26 +36,6 @@ class Alert:
     at: int
     resolved_at: int | None
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What one window said about one objective."""
-
-    objective: Objective
-    window: WindowResult
-    result: MetricResult
-
-
-def judged(model: ModelSettings, windows: Iterable[WindowResult]) -> Iterable[Judged]:
-    """Yield what each window says about each objective of its model, in the order of the windows."""
-    for window in windows:
-        for objective in model.objectives:
-            if (window.window, window.segment) != (objective.window, objective.segment):
-                continue
-            for result in window.metrics:
-                if (result.metric, result.class_) == (objective.metric, objective.class_):
-                    yield Judged(objective, window, result)
 
 
 class VerdictAlerts:

@@ -9,7 +9,7 @@ from monitor.statistics.names import LOSSES
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from monitor.config import ModelSettings, Objective
     from monitor.statistics.report import MetricResult, WindowResult
@@ -44,6 +44,25 @@ class Course:
         return self.first_worse_at - self.bad_since
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one window said about one objective."""
+
+    objective: Objective
+    window: WindowResult
+    result: MetricResult
+
+
+def judged(model: ModelSettings, window: WindowResult) -> Iterator[Judged]:
+    """Yield what a window says about each objective of its model that is about its series."""
+    for objective in model.objectives:
+        if (objective.window, objective.segment) != (window.window, window.segment):
+            continue
+        for result in window.metrics:
+            if (result.metric, result.class_) == (objective.metric, objective.class_):
+                yield Judged(objective, window, result)
+
+
 class Courses:
     """Follows every objective through the windows of a backtest, in the order of the report."""
 
@@ -55,12 +74,8 @@ class Courses:
 
     def observe(self, window: WindowResult) -> None:
         """Take the next window."""
-        for objective in self._models[window.model].objectives:
-            if (objective.window, objective.segment) != (window.window, window.segment):
-                continue
-            for result in window.metrics:
-                if (result.metric, result.class_) == (objective.metric, objective.class_):
-                    self._observe(objective, window, result)
+        for seen in judged(self._models[window.model], window):
+            self._observe(seen.objective, window, seen.result)
 
     def _observe(self, objective: Objective, window: WindowResult, result: MetricResult) -> None:
         key = (window.model, window.version, objective.name)

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerting.verdicts import ALERT, VerdictAlerts, judged
+from monitor.alerting.verdicts import ALERT, VerdictAlerts
 from monitor.config import Duration, ModelSettings, Objective
 from monitor.counts import Counts, Layout
+from monitor.report.course import judged
 from monitor.statistics.report import Maturity, MetricResult, Verdict, WindowResult
 
 HOUR = 3_600_000
@@ -48,8 +49,9 @@ def window(at, verdict, maturity=Maturity.MATURE, version="3", segment=None, met
 
 def episodes(*windows, objective=OBJECTIVE):
     alerts = VerdictAlerts()
-    for seen in judged(model(objective), windows):
-        alerts.observe(seen)
+    for one in windows:
+        for seen in judged(model(objective), one):
+            alerts.observe(seen)
     return alerts.alerts
 
 
