@@ -240,12 +240,12 @@ def diagonal(classes: int, n: int, rng: np.random.Generator) -> Counts:
     return Counts.from_planes(Layout(classes), {"confusion": rng.multinomial(n, law.ravel()).reshape(classes, classes)})
 
 
-def milliseconds(run: object, repeats: int) -> float:
+def milliseconds(run: Callable[[], object], repeats: int) -> float:
     """Return the shortest of several runs, ms."""
     best = np.inf
     for _ in range(repeats):
         begun = time.perf_counter()
-        run()  # type: ignore[operator]
+        run()
         best = min(best, time.perf_counter() - begun)
     return best * 1e3
 
