@@ -130,6 +130,7 @@ def _live(
     scored = np.zeros_like(batch.margins.row)
     if batch.losses is not None:
         scored = ratio(floats(batch.losses[..., 0]), batch.scored[:, None], 0.0)
+    defined = ~np.isnan(estimates.value)
     return Live(
         value=columns.ordered(estimates.value),
         lower=columns.ordered(estimates.lower),
@@ -138,7 +139,7 @@ def _live(
         margin=margin,
         shares=ratio(batch.margins.row, labels, 0.0),
         scored=scored,
-        present={name: ~np.isnan(estimates[name].value) for name in ("precision", "recall", "f1")},
+        present={name: defined[:, estimates.blocks[name].columns] for name in ("precision", "recall", "f1")},
         unlabelled=np.maximum(np.array(predictions, np.float64)[:, None] - labels, 0.0),
     )
 

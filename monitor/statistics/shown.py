@@ -123,28 +123,24 @@ def _show_one(batch: Batch, window: int, seed: int, wanted: Flags, out: ShownBan
     r = boot.replicates_of(cells, k, seed)
     tp, row, col = (x[..., -1] for x in r)
     right, total = tp.sum(keepdims=True), row.sum(keepdims=True)
+    each = {name: boot.class_metric(name, r) for name in _SHARES}
     values: list[Floats] = []
     accelerations: list[Floats] = []
     for i, name in enumerate(_SHARES):
         chosen = np.flatnonzero(wanted[i * k : (i + 1) * k])
         if chosen.size:
-            values.append(boot.class_metric(name, r)[chosen])
+            values.append(each[name][chosen])
             accelerations.append(_class_acceleration(name, r)[chosen])
     if wanted[-1]:
-        values += [
-            boot.accuracy(r)[None],
-            *(boot.macro(boot.class_metric(name, r))[None] for name in cm.MACRO_OF.values()),
-        ]
+        values += [boot.accuracy(r)[None], *(boot.macro(each[name])[None] for name in cm.MACRO_OF.values())]
+        macros = (
+            boot.macro_share_acceleration(tp, col),
+            boot.macro_share_acceleration(tp, row),
+            boot.macro_f1_acceleration(cells, tp, row + col),
+        )
         accelerations += [
             boot.share_acceleration(right, total - right, np.zeros_like(total)),
-            *(
-                np.reshape(acceleration, 1)
-                for acceleration in (
-                    boot.macro_share_acceleration(tp, col),
-                    boot.macro_share_acceleration(tp, row),
-                    boot.macro_f1_acceleration(cells, tp, row + col),
-                )
-            ),
+            np.array(macros).reshape(-1),
         ]
     found = boot.bands(np.concatenate(values), np.concatenate(accelerations), level)
     columns = _places(out)[wanted]
