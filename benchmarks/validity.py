@@ -259,7 +259,7 @@ def a4(rng: np.random.Generator) -> Iterator[Row]:
             one = diagonal(classes, n, rng)
             found = estimate(layout, [one])
             repeats = 3 if classes >= 100 else 40
-            took[classes, n] = milliseconds(lambda o=one, f=found, l=layout: shown(l, [o], [1], f), repeats)  # noqa: E741 - layout
+            took[classes, n] = milliseconds(partial(shown, layout, [one], [1], found), repeats)
         slowest = max(ms for (k, _), ms in took.items() if k == classes)
         yield Row(f"A4 resampled bands, K={classes}", f"<= {most:.0f} ms", f"{slowest:.2f} ms", slowest <= most)
     layout, one = Layout(100), diagonal(100, 100_000, rng)
