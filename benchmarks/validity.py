@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
