@@ -1,4 +1,4 @@
-"""The house stays as DESIGN drew it: directions of imports, words, sizes, and one outside library in one room."""
+"""The house stays as it was drawn: directions of imports, words, sizes, and one outside library in one room."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ALERT = "FoldwatchObjectiveWorse"
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One episode: fields as in CONTRACT section 5, `alerts`."""
+    """One episode: fields as in docs/reference/report.md, `alerts`."""
 
     alert: str
     severity: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DIGITS = re.compile(r"([0-9]+)")
 SUM_TOLERANCE = 0.02
-"""Scores of all classes may miss the sum of 1 by this much: CONTRACT section 3."""
+"""Scores of all classes may miss the sum of 1 by this much: docs/concepts.md section 1."""
 
 
 def natural_order(texts: Iterable[str]) -> tuple[str, ...]:

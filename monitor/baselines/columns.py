@@ -1,7 +1,7 @@
 """A raw table under our names: texts and numbers out of its columns, and every problem that is met on the way.
 
-CONTRACT section 4 names the columns. What is wrong with single cells is one problem per column and kind, with the
-number of cells and the place of the first.
+`foldwatch baseline build --help` names the columns. What is wrong with cells is one problem per column and
+kind, with the number of cells and the place of the first.
 """
 
 from __future__ import annotations

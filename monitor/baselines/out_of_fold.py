@@ -45,7 +45,7 @@ def build(
     reading: Reading,
     seed: int | None = None,
 ) -> Built:
-    """Return the baseline of a table of out-of-fold predictions (CONTRACT section 4).
+    """Return the baseline of a table of out-of-fold predictions.
 
     `place` names the table in messages, `locate` one of its rows (from 0). Without a scheme: `holdout` where there is
     one fold, `repeated-stratified` where there are repeats, else `plain`, which claims least. Raises InputError with

@@ -1,4 +1,4 @@
-"""The schemes of cross-validation that foldwatch knows by name: CONTRACT section 1."""
+"""The schemes of cross-validation that foldwatch knows by name."""
 
 from __future__ import annotations
 

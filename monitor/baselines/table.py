@@ -1,4 +1,4 @@
-"""Out-of-fold predictions, parsed: from raw columns to class indexes, scores and folds. CONTRACT section 4."""
+"""Out-of-fold predictions, parsed: from raw columns to class indexes, scores and folds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Score layout: which integers are counted for a model with K classes, and where each of them lies.
 
 All planes of a model share one address space, so that a batch of events becomes one flat integer vector per slice.
-Sources: DESIGN section 6 (bins, losses per true class, calibration), statistics.md section 2 (512
-bins uniform in logit).
+Why these: docs/decisions/0002-one-flat-address-space.md and 0004-scores-in-512-logit-bins.md.
 """
 
 from __future__ import annotations

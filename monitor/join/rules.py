@@ -1,4 +1,4 @@
-"""What belongs together, which label wins, and what becomes of a label: CONTRACT section 3, each rule once."""
+"""What belongs together, which label wins, and what becomes of a label: docs/concepts.md section 1, each rule once."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Total(IntEnum):
 
 
 def outcome(known: int, y_true: int, *, newer: bool, had_class: bool) -> Total:
-    """Return what becomes of a label: the table of CONTRACT section 3.
+    """Return what becomes of a label, given what is known of its id: the table of outcomes.
 
     known: what counts among the labels known so far: a class, RETRACTED, or NO_LABEL for none; y_true: a class or
     RETRACTED; newer: it beats what is known; had_class: there was a class among the known ones. Where no prediction is
@@ -69,7 +69,7 @@ def outcome(known: int, y_true: int, *, newer: bool, had_class: bool) -> Total:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What became of events, added up: the totals of CONTRACT section 3 that no passing of time changes.
+    """What became of events, added up: the totals of docs/concepts.md section 1 that no passing of time changes.
 
     Two follow: `predictions - matched` are waiting or expired, `labels - (applied + corrected + retracted +
     repeated)` are waiting or orphans.

@@ -1,4 +1,4 @@
-"""The one rule under which class texts are the same: CONTRACT section 2."""
+"""The one rule under which class texts are the same: docs/decisions/0011-classes-are-text.md."""
 
 from __future__ import annotations
 

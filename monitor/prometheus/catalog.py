@@ -158,7 +158,7 @@ FINAL_OUTCOMES: Final = ("applied", "corrected", "retracted", "repeated", "orpha
 
 
 def measured(metric: str, class_: str | None) -> Measured:
-    """Return the families of a metric of CONTRACT section 5. `support` has SUPPORT for its value, a count, instead."""
+    """Return the families of a metric. `support` has SUPPORT for its value, a count, instead."""
     if metric == "log_loss":
         return LOSS
     return OF_MODEL if class_ is None else OF_CLASS

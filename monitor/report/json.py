@@ -1,4 +1,4 @@
-"""The Report as JSON: the shapes of CONTRACT section 5, byte for byte the same for the same report.
+"""The Report as JSON: the shapes of docs/reference/report.md, byte for byte the same for the same report.
 
 Numbers: integers as they are, floats by the shortest digits that read back to the same double; no NaN, no infinity.
 """

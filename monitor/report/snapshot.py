@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AlertEntry(Protocol):
-    """What the report shows of an alert: fields as in CONTRACT section 5, `alerts`. Moments are epoch milliseconds."""
+    """What the report shows of an alert: fields as in docs/reference/report.md. Moments are epoch milliseconds."""
 
     @property
     def alert(self) -> str:

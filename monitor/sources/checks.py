@@ -1,6 +1,6 @@
 """The one validation: raw columns of one model in; columns of valid events and the faults of the others out.
 
-Rules: CONTRACT sections 2 and 3. A row is one event: a prediction with a wrong `y_true` is rejected as a whole.
+Rules: docs/concepts.md section 1. A row is one event: a prediction with a wrong `y_true` is rejected as a whole.
 """
 
 from __future__ import annotations

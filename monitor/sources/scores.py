@@ -1,6 +1,6 @@
 """Scores: from whichever columns carry them to the numbers that a row keeps of them, checked.
 
-Rules: CONTRACT section 3, bad score; what a row keeps: `Layout.score_columns`.
+Rules: docs/concepts.md section 1, bad score; what a row keeps: `Layout.score_columns`.
 """
 
 from __future__ import annotations

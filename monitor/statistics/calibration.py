@@ -2,7 +2,7 @@
 
 The plug-in ECE of a calibrated model is far above 0 in small windows and no bootstrap band of it holds (measured
 coverage 0.000): it is shown with its value expected under calibration and with a consistency test, never with a band.
-Source: statistics.md section 2 (Broecker and Smith 2007, here in closed form).
+Source: docs/concepts.md [10], here in closed form.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Metrics of a confusion: values from its margins alone, so that many classes stay cheap.
 
 Pure; counts may be fractional. A value is NaN where it is undefined, which is where scikit-learn would put 0 for a zero
-division. Macro averages span the classes that have a value. Sources: statistics.md section 1.
+division. Macro averages span the classes that have a value. Sources: docs/concepts.md [4, 6].
 """
 
 from __future__ import annotations

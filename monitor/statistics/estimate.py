@@ -1,4 +1,4 @@
-"""What the windows of a model measure: every metric of CONTRACT section 5 with its closed-form band. Pure.
+"""What the windows of a model measure: every metric of docs/concepts.md with its closed-form band. Pure.
 
 The verdict rests on these bands. All windows of a batch are evaluated at once, and each comes out to the bit as it
 would alone: sums run over last axes only, no BLAS, nothing iterates until the slowest one is done.

@@ -48,7 +48,7 @@ def strayed(values: Floats, ratio: float) -> Floats:
     """Return the Nadeau-Bengio variance of a mean over folds, (..., M) from (..., J, M): s^2 (1/J + n_test/n_train).
 
     J counts the folds of all repeats that have a value (not NaN), s^2 has n - 1 below. Fewer than two: 0.
-    Source: statistics.md section 4 [15]; plain s^2 / J is too small, since the folds share their training rows.
+    Source: docs/concepts.md [14]; plain s^2 / J is too small, since the folds share their training rows.
     """
     present = ~np.isnan(values)
     number = present.sum(axis=-2).astype(np.float64)

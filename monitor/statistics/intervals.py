@@ -2,7 +2,7 @@
 
 Counts may be fractional: counts / deff, or expectations at other class shares. A band always holds its own value and
 never has width 0; where nothing was counted it is everything that is possible.
-Sources: statistics.md sections 1, 2 and 4.
+Sources: docs/concepts.md [3] Jeffreys, [4] F1, [5] MOVER, [7] Newcombe, [8] DeLong.
 """
 
 from __future__ import annotations

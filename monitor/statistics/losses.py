@@ -1,6 +1,6 @@
 """Log-loss and Brier score from the `losses` plane: exact sums per true class. Pure.
 
-Source: statistics.md section 2.
+Source: the central limit of sums, docs/concepts.md section 4.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The metrics by name: CONTRACT section 5. What a configuration may ask for and what a report lists."""
+"""The metrics by name: docs/reference/report.md. What a configuration may ask for and what a report lists."""
 
 from __future__ import annotations
 

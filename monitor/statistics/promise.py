@@ -1,7 +1,7 @@
 """The corridor: what the folds promise at the class shares of a window. Pure.
 
 Pooled fold counts (divided by the repeats); effective n by Nadeau and Bengio: deff_cv = max(1, their variance / the
-closed form's). Sources: statistics.md sections 4 and 5.
+closed form's). Sources: docs/concepts.md [13, 14].
 """
 
 from __future__ import annotations

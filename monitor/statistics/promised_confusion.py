@@ -2,7 +2,7 @@
 
 Recall does not depend on the shares: Jeffreys on counts / deff_cv. The others do: delta method over the rows of the
 confusion, which are independent, never less than the folds' own stray, and a Beta matched to that variance. Sources:
-statistics.md sections 4 and 5.
+docs/concepts.md [3, 13, 14].
 """
 
 from __future__ import annotations

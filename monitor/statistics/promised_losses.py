@@ -1,6 +1,6 @@
 """What the folds promise for log-loss and Brier score: means per true class, weighted with the live class shares. Pure.
 
-Sources: statistics.md sections 2 (central limit) and 4 (Nadeau and Bengio).
+Sources: the central limit and docs/concepts.md [14].
 """
 
 from __future__ import annotations

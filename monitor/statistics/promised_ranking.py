@@ -3,7 +3,7 @@
 An AUC is linear in the mix of the negatives: with A[r, i] = P(score_r of class r > score_r of class i), ties half,
 and q the shares of the negatives, AUC_r = sum_i q_i A[r, i]; its DeLong variance is a quadratic form in q. So a
 promise needs no histogram at run time. Average precision is not linear and comes from the mixed histograms. Sources:
-statistics.md sections 2, 4 and 5.
+docs/concepts.md [8, 9, 13].
 """
 
 from __future__ import annotations

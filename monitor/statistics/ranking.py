@@ -1,7 +1,7 @@
 """Area under the ROC curve and average precision from score histograms, with their bands.
 
 Pure; counts may be fractional. pos, neg: (..., bins) counts of the class and of the rest, scores ascending.
-Sources: statistics.md section 2.
+Sources: docs/concepts.md [7, 8, 9].
 """
 
 from __future__ import annotations

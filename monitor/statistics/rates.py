@@ -1,7 +1,7 @@
 """How each class is predicted: the row-normalised confusion of the folds, read at any class shares. Pure.
 
 With R[i, j] = P(predicted j | true i) and shares pi the expected confusion is E = diag(pi) R: expected precision of j
-is pi_j R_jj / sum_i pi_i R_ij, and so on (statistics.md section 5). Every formula needs R only as `weights @ R` or
+is pi_j R_jj / sum_i pi_i R_ij, and so on (docs/concepts.md [13]). Every formula needs R only as `weights @ R` or
 `R @ values`, so that a thousand classes cost what their occupied cells cost.
 """
 
@@ -82,7 +82,7 @@ class Rates:
         self.right: Floats = np.bincount(row[hit], rate[hit], classes).astype(np.float64)
         """(K,) recall."""
         # Smoothed: half a case on the diagonal, half a case over the rest of the row. Only used for variances: as
-        # values their bias would add up over the classes (statistics.md section 1, trap).
+        # values their bias would add up over the classes (measured coverage of a macro average: .1).
         least = _DOUBT / (classes - 1) / (self.members + 2.0 * _DOUBT)
         off = ~hit
         diagonal = np.arange(classes)

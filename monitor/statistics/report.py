@@ -1,4 +1,4 @@
-"""The Report as a value: what CONTRACT section 5 writes down, before anybody writes it down."""
+"""The Report as a value: what docs/reference/report.md writes down, before anybody writes it down."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Maturity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """One metric of one window: its band, the folds' corridor and the verdict. Fields as in CONTRACT section 5."""
+    """One metric of one window: its band, the folds' corridor and the verdict. Keys as in docs/reference/report.md."""
 
     metric: str
     """Name of the metric: `recall`, `log_loss`, ..."""
@@ -124,7 +124,7 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What became of every event read: CONTRACT section 3. Laws: see `check` in the tests of the join."""
+    """What became of every event read: docs/concepts.md section 1. Laws: see `check` in the tests of the join."""
 
     predictions: int = 0
     """Identities: (model, prediction_id, version). predictions = matched + waiting + expired."""

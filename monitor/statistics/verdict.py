@@ -1,7 +1,7 @@
 """The verdict: does a window agree with what the folds promise, within a margin? Pure.
 
 Difference = value - baseline with its band by MOVER from the closed forms of both sides. WORSE if the whole band lies
-below -margin, OK if it lies above, else UNKNOWN (statistics.md section 4). For losses everything is turned round.
+below -margin, OK if it lies above, else UNKNOWN (docs/concepts.md section 6). For losses everything is turned round.
 """
 
 from __future__ import annotations
