@@ -127,8 +127,9 @@ def run_backtest(folder: Path, config: str, kind: str, every: str) -> tuple[floa
 def pandas_loop(folder: Path, days: int) -> tuple[float, int]:
     """Compute the same values without bands, the plain way, for `days` days of hourly reports; seconds and windows."""
     begun = time.perf_counter()
-    predictions = pd.read_parquet(folder / "predictions.parquet")
-    rows = predictions.merge(pd.read_parquet(folder / "labels.parquet"), on="prediction_id", how="left")
+    predictions = pd.read_csv(folder / "predictions.csv", parse_dates=["predicted_at"])
+    labels = pd.read_csv(folder / "labels.csv", parse_dates=["labelled_at"])
+    rows = predictions.merge(labels, on="prediction_id", how="left")
     windows = 0
     first = pd.Timestamp(START, unit="ms", tz="UTC") + pd.Timedelta(days=3)
     for hour in range(days * 24):
