@@ -177,6 +177,11 @@ class Server:
         return Response(body, media_type="application/json", headers=_HEADERS)
 
 
+def require_free(listen: tuple[str, int]) -> None:
+    """Raise InputError when (host, port) cannot be had: before long work is done for nothing."""
+    _bound(listen).close()
+
+
 def _bound(listen: tuple[str, int]) -> socket.socket:
     """Return a socket that listens on (host, port). Raises InputError naming the address and what would help."""
     host, port = listen

@@ -27,9 +27,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--seconds", type=float, metavar="N", help="stop after N seconds of wall time (at least 10); default: Ctrl-C"
-    )
+    parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds of wall time; default: Ctrl-C")
     parser.add_argument(
         "--listen",
         default=_LISTEN,
@@ -51,12 +49,14 @@ def run(args: argparse.Namespace) -> int:
     from monitor.demo.story import Story, mixed
     from monitor.errors import InputError, Problem
     from monitor.report.table import live, terminal
+    from monitor.serve import require_free
 
     begun = time.monotonic()
-    if args.seconds is not None and not args.seconds >= phases.LEAST_SECONDS:
-        finding = f"{args.seconds:g} seconds are too few to tell the story"
-        raise InputError(Problem("--seconds", finding, f"give it at least {phases.LEAST_SECONDS}"))
-    settings = phases.settings(address(args.listen, "--listen"))
+    if args.seconds is not None and not 0 < args.seconds < float("inf"):
+        finding = f"{args.seconds:g} is no time to run"
+        raise InputError(Problem("--seconds", finding, "write a positive number, such as 60"))
+    settings = phases.settings(address(args.listen, "--listen"), args.seconds)
+    require_free(settings.listen)
     console = terminal()
     console.print("Cross-validating a classifier of handwritten digits (stratified, 5 folds) …")
     promise = _prepared()

@@ -31,7 +31,6 @@ PER_HOUR = 3_600
 MARGIN = 0.1
 """A class has about 125 rows in the folds: their corridor alone reaches 0.02 to 0.08 to either side, so a margin of
 0.03 could hardly ever be decided, however many labels production brings."""
-LEAST_SECONDS = 10
 PHASE_SECONDS = 30
 """Of wall time, where nobody says how long the demo may take."""
 SEED = 20260101
@@ -63,8 +62,11 @@ PHASES = (
 )
 
 
-def settings(listen: tuple[str, int]) -> Settings:
-    """Return the configuration that the demo runs with: one objective on the recall of each digit."""
+def settings(listen: tuple[str, int], seconds: float | None) -> Settings:
+    """Return the configuration that the demo runs with: one objective on the recall of each digit.
+
+    It evaluates every second, and more often where the whole story has to be told in fewer than a minute.
+    """
     objectives = tuple(
         Objective(f"recall-{name}", "recall", name, WINDOW.text, margin=MARGIN, target=0.9) for name in CLASSES
     )
@@ -80,7 +82,13 @@ def settings(listen: tuple[str, int]) -> Settings:
         owner="the demo",
         objectives=objectives,
     )
-    return Settings({MODEL: model}, listen=listen, evaluate_every=Duration(SECOND, "1s"))
+    return Settings({MODEL: model}, listen=listen, evaluate_every=_often(seconds))
+
+
+def _often(seconds: float | None) -> Duration:
+    """Return how often to look, so that no phase passes unseen."""
+    millis = SECOND if seconds is None else min(SECOND, max(50, int(seconds * SECOND / 60)))
+    return Duration(millis, f"{millis} ms" if millis % SECOND else f"{millis // SECOND}s")
 
 
 def phase_at(moment: int) -> Phase:

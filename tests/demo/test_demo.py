@@ -1,6 +1,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,11 +55,29 @@ def test_the_demo_serves_its_page_and_ctrl_c_ends_it_with_exit_code_0():
     assert (child.returncode, err) == (0, "")
 
 
-def test_a_demo_that_is_too_short_to_tell_its_story_is_refused():
-    child = started("--seconds", "3")
+def test_a_demo_in_a_hurry_ends_in_time_too():
+    begun = time.monotonic()
+    child = started("--seconds", "5")
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (0, "")
+    assert time.monotonic() - begun < 30
+    assert re.search(r"^damage +", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan", "inf"])
+def test_no_time_to_run_is_refused(seconds):
+    child = started("--seconds", seconds)
     _, err = child.communicate(timeout=30)
     assert child.returncode == 2
-    assert "--seconds: 3 seconds are too few to tell the story; give it at least 10" in err
+    assert "is no time to run; write a positive number, such as 60" in err
+
+
+def test_a_port_in_use_is_named_before_anything_is_cross_validated():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        child = started("--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (2, "")
+    assert "the port is in use; stop the other program" in err
 
 
 def test_production_is_the_same_however_often_it_is_asked(promise):
