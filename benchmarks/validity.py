@@ -146,7 +146,7 @@ def a2(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
                 each += [covered(*bands[name], float(truth[name])) for name in ("macro_recall", "macro_f1")]
     yield within("A2 macro, K=10, >= 10 errors, cell-BCa", found["bca", True], 0.92, 0.97, windows)
     # Windows that expect ten errors and see fewer show MOVER: both ways to miss are mended, and the two cover too much.
-    yield within("A2 macro, as shown; over-covers at 10 expected errors", found["shown", True], 0.92, 1.0, windows)
+    yield within("A2 macro, K=10, >= 10 errors, as shown", found["shown", True], 0.92, 0.97, windows)
     yield within("A2 macro, 3 errors, as shown (MOVER)", found["shown", False], 0.90, 1.0, windows)
     yield within(
         "A2 MOVER alone, >= 10 errors (before: .910 to .949)", found["closed", True], 0.90, 0.97, closed_windows

@@ -100,7 +100,7 @@ def validate_fold(work: Work, at: int) -> ScoredFold:
     return ScoredFold(validation, train, tuple(warned))
 
 
-def _scored_rows(work: Work, estimator: Any, rows: NDArray[np.int64], *, by_class: bool) -> Counts:  # noqa: ANN401
+def _scored_rows(work: Work, estimator: Any, rows: NDArray[np.int64], *, by_class: bool) -> Counts:  # noqa: ANN401 - any
     """Return the Counts of these rows as the fitted estimator sees them."""
     x, n = _rows(work.x, rows), len(rows)
     found, texts = interned(np.asarray(estimator.predict(x)))
@@ -116,7 +116,7 @@ def _scored_rows(work: Work, estimator: Any, rows: NDArray[np.int64], *, by_clas
     return tally_labelled(work.layout, work.codes[rows], y_pred, scores, one, one - 1, 1, by_class=by_class)[0]
 
 
-def _probabilities(work: Work, estimator: Any, x: Any) -> NDArray[np.float64]:  # noqa: ANN401
+def _probabilities(work: Work, estimator: Any, x: Any) -> NDArray[np.float64]:  # noqa: ANN401 - any estimator
     """Return (n, K): predict_proba with its columns in our order of the classes."""
     proba = np.asarray(estimator.predict_proba(x), np.float64)
     columns = coded(*interned(np.asarray(estimator.classes_)), work.classes)

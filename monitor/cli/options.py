@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from monitor.clock import format_time, parse_duration, parse_time
+from monitor.config.kinds import host_port
 from monitor.errors import InputError, Problem
-
-_MOST_PORTS = 65_535
 
 
 def address(text: str, option: str) -> tuple[str, int]:
     """Return (host, port) of `HOST:PORT`, where an IPv6 host stands in brackets. Raises InputError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > _MOST_PORTS:
+    found = host_port(text)
+    if found is None:
         raise InputError(Problem(option, f"`{text}` is no address", "write HOST:PORT, such as 127.0.0.1:9464"))
-    return host.strip("[]"), int(port)
+    return found
 
 
 def duration(text: str, option: str) -> int:

@@ -183,11 +183,16 @@ def _listen(at: At) -> tuple[str, int] | None:
     text = scalar(at, "an address such as `127.0.0.1:9464`")
     if text is None:
         return None
+    found = host_port(text)
+    if found is None:
+        at.report(f"{shown(text)} is not HOST:PORT", "write an address such as `127.0.0.1:9464` or `[::1]:9464`")
+    return found
+
+
+def host_port(text: str) -> tuple[str, int] | None:
+    """Return (host, port) of `HOST:PORT`, where an IPv6 host stands in brackets; None for anything else."""
     match = _LISTEN.fullmatch(text.strip())
-    if match and int(match[2]) <= _HIGHEST_PORT:
-        return match[1].strip("[]"), int(match[2])
-    at.report(f"{shown(text)} is not HOST:PORT", "write an address such as `127.0.0.1:9464` or `[::1]:9464`")
-    return None
+    return (match[1].strip("[]"), int(match[2])) if match and int(match[2]) <= _HIGHEST_PORT else None
 
 
 def _texts(at: At) -> tuple[str, ...] | None:
