@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -102,25 +102,9 @@ def test_names_from_outside_are_text_and_never_markup():
     assert "alert(1)" in html
 
 
-@dataclass(frozen=True)
-class Rung:
-    alert: str = "FoldwatchObjectiveWorse"
-    severity: str = "ticket"
-    slo: str = "leave-recall"
-    source: str = "verdict"
-    model: str = "churn"
-    version: str = "3"
-    segment: str | None = None
-    metric: str = "recall"
-    class_: str | None = "leave"
-    at: int = made.START
-    resolved_at: int | None = None
-    reason: str = "recall of leave is 0.650"
-
-
 def test_alerts_halts_and_announcements_are_told():
     urgent = replace(
-        CHURN, alerts=[Rung(), Rung(resolved_at=made.START)] * 30, halted="too many bad events; mend the feed",
+        CHURN, alerts=[made.alert(), made.alert(made.START)] * 30, halted="too many bad events; mend the feed",
         announcement=Announcement("Phase 2", "the mix shifts"),
     )  # fmt: skip
     html = page(urgent, served=True)

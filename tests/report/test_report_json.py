@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 
 import fabricated as made
@@ -22,22 +22,6 @@ EVENT_KEYS = (
     "predictions matched waiting expired duplicate label_first labels applied corrected retracted repeated "
     "orphan labels_waiting dead_letters skipped"
 )
-
-
-@dataclass(frozen=True)
-class Rung:
-    alert: str = "FoldwatchObjectiveWorse"
-    severity: str = "ticket"
-    slo: str = "leave-recall"
-    source: str = "verdict"
-    model: str = "churn"
-    version: str = "3"
-    segment: str | None = None
-    metric: str = "recall"
-    class_: str | None = "leave"
-    at: int = made.START
-    resolved_at: int | None = None
-    reason: str = "worse"
 
 
 @pytest.fixture
@@ -110,7 +94,7 @@ def test_the_report_document_names_its_moment_and_holds_every_window():
 
 
 def test_a_backtest_document_has_the_contract_order_although_the_period_is_known_last(window):
-    document = json.loads(backtest([window] * 3, [Rung(), Rung(resolved_at=made.START + 1)]))
+    document = json.loads(backtest([window] * 3, [made.alert(), made.alert(resolved_at=made.START + 1)]))
     assert list(document) == ["schema", "foldwatch", "config_sha256", "period", "windows", "alerts", "events"]
     assert document["period"] == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     assert len(document["windows"]) == 3
@@ -126,7 +110,7 @@ def test_a_backtest_without_windows_is_a_document_too():
 
 
 def test_the_same_windows_give_the_same_bytes_and_one_line_each(window):
-    first, second = backtest([window] * 4, [Rung()]), backtest([window] * 4, [Rung()])
+    first, second = backtest([window] * 4, [made.alert()]), backtest([window] * 4, [made.alert()])
     assert first == second
     assert first.count(b'\n{"model"') == 4
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from monitor.alerting.verdicts import ALERT, Alert
 from monitor.clock import DAY, HOUR, parse_duration, parse_time
 from monitor.config import Duration, ModelSettings, Objective, Settings
 from monitor.counts import Counts, Layout
@@ -18,6 +19,12 @@ from monitor.statistics.report import Maturity, MetricResult, Report, Totals, Ve
 
 START = parse_time("2026-01-01T00:00:00Z")
 FOLD_ROWS = 4_000
+
+
+def alert(resolved_at=None, reason="recall of leave is 0.650"):
+    of = {"slo": "leave-recall", "source": "verdict", "model": "churn", "version": "3", "segment": None}
+    series = {"metric": "recall", "class_": "leave", "at": START, "resolved_at": resolved_at, "reason": reason}
+    return Alert(alert=ALERT, severity="ticket", **of, **series)
 
 
 def duration(text):
