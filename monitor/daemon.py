@@ -79,7 +79,6 @@ class Daemon:
         self._history = History(settings)
         self._alerts = VerdictAlerts()
         self._halt = Halt(settings.source.dead_letters.halt_share)
-        self._predictions: Counter[tuple[str, str]] = Counter()
         self._snapshot = Snapshot(settings, __version__, now, baselines=baselines)
         self._trouble: str | None = "the source has not been read yet"
         self._last_round = monotonic()
@@ -116,9 +115,6 @@ class Daemon:
             return 0
         self._set_trouble(None)
         self._reporter.apply(step.slices)
-        for series, slices in step.slices.items():
-            if series.segment is None:
-                self._predictions[series.model, series.version] += sum(c.predictions for c in slices.values())
         for notice in step.notices:
             LOG.warning("source", extra={"notice": notice})
         self._say_rejected(step.rejected)
@@ -184,8 +180,7 @@ class Daemon:
     def _activity(self, name: str, totals: Totals) -> Activity:
         """Return what a model has received so far."""
         known = self._state.model(name)
-        versions = {version: n for (model, version), n in sorted(self._predictions.items()) if model == name}
-        return Activity(totals, versions, known.last_prediction, known.last_label)
+        return Activity(totals, known.predictions, known.last_prediction, known.last_label)
 
     def _set_trouble(self, trouble: str | None) -> None:
         """Note why nothing is read, and say so when it changes."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.counts.slices import Deltas, Slices
     from monitor.join.join import Joined
     from monitor.join.vocabulary import Vocabulary
-    from monitor.sources.source import Rejected, Source
+    from monitor.sources.source import Batch, Rejected, Source
     from monitor.state.state import ModelState, State
 
     Bury = Callable[[Sequence[Rejected]], None]
@@ -54,6 +54,10 @@ class Step:
     """Reason -> events."""
     slices: Deltas = field(default_factory=dict)
     """What was added to the slices: for `Windows.apply`."""
+    lag: Mapping[str, int] = field(default_factory=dict)
+    """Partition -> messages that wait there to be read."""
+    resets: Mapping[str, int] = field(default_factory=dict)
+    """Topic -> partitions that began anew."""
     notices: Sequence[str] = ()
     """What a person should know of the source, in words."""
 
@@ -115,12 +119,14 @@ class Stream:
                 events, old = without_old(events, known.forgotten, self._rules[name])
                 if old:
                     skipped[TOO_OLD] += old
-            models[name], added = self._model(name, known, events, batch.passed)
+            models[name], added = self._model(name, known, events, batch)
             slices.update(added)
         dead_letters = Counter(letter.reason for letter in batch.rejected)
+        self._sought = False  # until all of it is durable: where the commit fails the next step reads it again
         self.state.commit(Commit(models, slices, batch.offsets, dead_letters, skipped))
+        self._sought = True
         self._source.commit(batch.offsets)
-        return Step(batch.read, batch.rejected, dict(skipped), slices, batch.notices)
+        return Step(batch.read, batch.rejected, dict(skipped), slices, batch.lag, batch.resets, batch.notices)
 
     def age(self, now: int) -> None:
         """Let minutes that are too old at `now` become hours, where slices age. Move the windows to `now` first."""
@@ -140,15 +146,16 @@ class Stream:
         """Return what became of every event read. It visits every row."""
         return total(self.state.totals().values(), self.state.dead_letters(), self.state.skipped())
 
-    def _model(
-        self, name: str, known: ModelState, events: ModelEvents, passed: int | None
-    ) -> tuple[ModelCommit, Deltas]:
+    def _model(self, name: str, known: ModelState, events: ModelEvents, batch: Batch) -> tuple[ModelCommit, Deltas]:
         """Join and count what a batch holds of one model."""
         predictions, labels = events.predictions, events.labels
         last_prediction = _latest(known.last_prediction, None if predictions is None else predictions.predicted_at)
         last_label = _latest(known.last_label, None if labels is None else labels.labelled_at)
+        passed = batch.passed
         if passed is None and last_prediction is not None and last_label is not None:
             passed = min(last_prediction, last_label)
+        if passed is not None and batch.behind is not None:
+            passed = min(passed, batch.behind)
         if passed is None or (known.passed is not None and known.passed > passed):
             passed = known.passed
         unchanged = ModelCommit(known.vocabulary, Outcomes(), last_prediction, last_label, passed)
@@ -179,6 +186,7 @@ class Stream:
                 unchanged,
                 vocabulary=vocabulary,
                 outcomes=joined.outcomes,
+                predictions=_by_version(added),
                 rows=joined.rows,
                 places=fetched.places,
             ),
@@ -266,6 +274,15 @@ def total(models: Iterable[Totals], dead_letters: Mapping[str, int], skipped: Ma
     parts = list(models)
     sums = {name: sum(getattr(part, name) for part in parts) for name in names}
     return Totals(**sums, dead_letters=dead_letters, skipped=skipped)
+
+
+def _by_version(added: Deltas) -> Mapping[str, int]:
+    """Return how many identities were added of each version."""
+    return {
+        series.version: sum(counts.predictions for counts in slices.values())
+        for series, slices in added.items()
+        if series.segment is None
+    }
 
 
 def _latest(known: int | None, moments: NDArray[np.int64] | None) -> int | None:

@@ -8,6 +8,7 @@ from monitor.config.settings import (
     Input,
     ModelSettings,
     Objective,
+    Security,
     Settings,
     SourceSettings,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Input",
     "ModelSettings",
     "Objective",
+    "Security",
     "Settings",
     "SourceSettings",
     "load",

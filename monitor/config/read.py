@@ -176,7 +176,16 @@ def _source(top: Section, folder: Path, models: list[ModelSettings | None]) -> S
     _distinct(section, {"predictions": predictions.path, "labels": labels.path, "dead_letters": dead_letters.path})
     if skew is None or start is None:
         return None
-    return SourceSettings(kind, start, predictions, labels, dead_letters, model, version, skew.millis)
+    return SourceSettings(
+        kind=kind,
+        start=start,
+        predictions=predictions,
+        labels=labels,
+        dead_letters=dead_letters,
+        default_model=model,
+        default_version=version,
+        max_clock_skew=skew.millis,
+    )
 
 
 def _one_of(section: Section, key: Key[str], words: Mapping[str, str]) -> str | None:
@@ -201,7 +210,7 @@ def _input(source: Section, key: Key[At], table: Table, folder: Path, classes: l
     path = section.get(keys.INPUT_PATH)
     fields_at = section.get(keys.FIELDS)
     fields = read_fields(fields_at, labels=key is keys.LABELS, classes=classes) if fields_at else {}
-    return Input(folder / path if path else None, fields)
+    return Input(folder / path if path else None, fields=fields)
 
 
 def _dead_letters(source: Section, folder: Path) -> DeadLetters:
@@ -211,7 +220,7 @@ def _dead_letters(source: Section, folder: Path) -> DeadLetters:
         return DeadLetters()
     section = Section(at, keys.DEAD_LETTERS_TABLE, keys.TABLES)
     path, share = section.get(keys.DEAD_LETTERS_PATH), section.get(keys.HALT_SHARE)
-    return DeadLetters(folder / path if path else None, DeadLetters().halt_share if share is None else share)
+    return DeadLetters(folder / path if path else None, halt_share=DeadLetters().halt_share if share is None else share)
 
 
 def _defaults(source: Section, models: list[str]) -> tuple[str | None, str | None]:

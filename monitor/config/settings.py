@@ -17,6 +17,9 @@ class Input:
     """Where one kind of event is read, and what their fields are called there."""
 
     path: Path | None = None
+    """Of `kind: files`."""
+    topic: str | None = None
+    """Of `kind: kafka`."""
     fields: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     """Our name -> theirs (dotted path), with a mapping below `scores` and `segment`."""
 
@@ -26,7 +29,28 @@ class DeadLetters:
     """Where rejected events go, and when to stop reading because of them."""
 
     path: Path | None = None
+    topic: str | None = None
     halt_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """`source.security:`. Secrets stand in files and are read when a connection is made, never kept here."""
+
+    protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    mechanism: str | None = None
+    """PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; None without SASL."""
+    username: str | None = None
+    password_file: Path | None = None
+    token_file: Path | None = None
+    """OAUTHBEARER: read anew for each login, so that whatever renews the token only writes the file."""
+    ca_file: Path | None = None
+    """None: the system's certificates."""
+    cert_file: Path | None = None
+    """Of the client."""
+    key_file: Path | None = None
+    key_password_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +58,13 @@ class SourceSettings:
     """`source:`."""
 
     kind: str | None = None
-    """`files`; None where no source is configured."""
+    """`kafka` or `files`; None where no source is configured."""
+    client: str = "kafka-python"
+    """Of `kind: kafka`: `kafka-python` or `confluent`."""
+    bootstrap_servers: tuple[str, ...] = ()
+    """HOST:PORT each."""
+    group_id: str = "foldwatch"
+    """Under which offsets are committed, for tools that show lag; the state's own offsets are the truth."""
     start: str = "earliest"
     predictions: Input = field(default_factory=Input)
     labels: Input = field(default_factory=Input)
@@ -42,6 +72,7 @@ class SourceSettings:
     default_model: str | None = None
     default_version: str | None = None
     max_clock_skew: int = 300_000
+    security: Security = field(default_factory=Security)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +136,7 @@ class Settings:
     listen: tuple[str, int] = ("127.0.0.1", 9464)
     evaluate_every: Duration = field(default_factory=lambda: Duration(60_000, "60s"))
     export: Export = field(default_factory=Export)
+    store: Path | None = None
+    """`store.path`, the folder of the state; None: memory."""
     path: Path | None = None
     sha256: str = ""

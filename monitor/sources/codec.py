@@ -221,7 +221,7 @@ def batch_of(
             skipped[reason] = skipped.get(reason, 0) + count
         before += 2 * part.read
     rejected = [each for part in parts for each in part.rejected]
-    return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed, notices)
+    return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed, notices=notices)
 
 
 def _predictions(codec: Codec, model: str, frame: pl.DataFrame | None, before: int) -> Predictions | None:

@@ -23,6 +23,10 @@ class Rejected:
     """`TOPIC/PARTITION/OFFSET`, or `file:line`."""
     original: bytes
     """The bytes as they were read."""
+    key: bytes | None = None
+    """The message's own key, where it came in a message that had one."""
+    timestamp: int | None = None
+    """The message's own moment, where it came in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,14 @@ class Batch:
     """Partition -> offset of the next event to read: what a commit of this batch makes durable."""
     passed: int | None = None
     """No event timed earlier than this will come any more, as far as the source can know; None: it cannot tell."""
+    behind: int | None = None
+    """Events timed from this moment on still wait to be read, as far as known; None: nothing waits. While one partition
+    lags behind the others, the latter's events say nothing of what has passed.
+    """
+    lag: Mapping[str, int] = field(default_factory=dict)
+    """Partition -> messages that wait there to be read; only where the source can tell."""
+    resets: Mapping[str, int] = field(default_factory=dict)
+    """Topic -> partitions that had to begin anew because what was to be read next is gone: messages may be lost."""
     notices: Sequence[str] = ()
     """What a person should know of the reading itself, in words: a file was truncated, rotated, ..."""
 

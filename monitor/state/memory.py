@@ -72,6 +72,7 @@ class MemoryState:
                 last_prediction=part.last_prediction,
                 last_label=part.last_label,
                 passed=part.passed,
+                predictions=_sum(before.predictions, part.predictions),
                 forgotten=table.forgotten,
             )
         for series, slices in commit.slices.items():
@@ -81,8 +82,8 @@ class MemoryState:
                 if oldest is None or start >= oldest:
                     own.add(start, counts)
         self._offsets.update(commit.offsets)
-        _add(self._dead_letters, commit.dead_letters)
-        _add(self._skipped, commit.skipped)
+        self._dead_letters = _sum(self._dead_letters, commit.dead_letters)
+        self._skipped = _sum(self._skipped, commit.skipped)
 
     def rows(self, model: str) -> int:
         """Return how many ids of a model have a row."""
@@ -140,7 +141,6 @@ class MemoryState:
         """Nothing is held."""
 
 
-def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
-    """Add counts by reason."""
-    for reason, n in more.items():
-        total[reason] = total.get(reason, 0) + n
+def _sum(total: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Add counts by name."""
+    return {name: total.get(name, 0) + more.get(name, 0) for name in (*total, *(more.keys() - total.keys()))}

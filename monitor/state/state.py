@@ -46,6 +46,8 @@ class ModelState:
     """The greatest `labelled_at` so far."""
     passed: int | None = None
     """No event timed earlier is expected any more. It never goes back."""
+    predictions: Mapping[str, int] = field(default_factory=dict)
+    """Version -> identities counted. It never falls."""
     forgotten: int | None = None
     """Rows that no event timed this or later can need are forgotten; None: nothing is."""
 
@@ -64,6 +66,8 @@ class ModelCommit:
     """In the place of those fetched; None where the batch has no event of the model."""
     places: NDArray[np.int64] | None = None
     """`Fetched.places` of these rows."""
+    predictions: Mapping[str, int] = field(default_factory=dict)
+    """Version -> identities, to be added."""
 
 
 @dataclass(frozen=True, slots=True)

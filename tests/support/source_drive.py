@@ -31,7 +31,11 @@ def configured(*models, fields=None, label_fields=None, paths=(None, None), **so
     source = {"default_model": "churn", "default_version": "3"} | source
     return Settings(
         {each.name: each for each in models or (model(),)},
-        SourceSettings(predictions=Input(paths[0], fields or {}), labels=Input(paths[1], label_fields or {}), **source),
+        SourceSettings(
+            predictions=Input(paths[0], fields=fields or {}),
+            labels=Input(paths[1], fields=label_fields or {}),
+            **source,
+        ),
     )
 
 
