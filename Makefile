@@ -69,7 +69,7 @@ system: ## install the system packages that tests need (Debian, Ubuntu), elsewhe
 
 .PHONY: lock
 lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones
-	$(COMPILE) $(ARGS) --extra crossval --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(ARGS) --extra confluent --extra crossval --build-deps-for editable --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --output-file requirements-dev.lock requirements-dev.in
 
 .PHONY: clean

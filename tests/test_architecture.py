@@ -39,6 +39,9 @@ OUTSIDE = {
 }
 """The standard library's doors to the world: clocks, files, logs, chance."""
 HOMES = {
+    "confluent_kafka": ("monitor/sources/confluent.py",),
+    "kafka": ("monitor/sources/kafka.py",),
+    "rocksdict": ("monitor/state/rocksdb.py",),
     "sklearn": ("monitor/baselines/", "monitor/demo"),
     "joblib": ("monitor/baselines/",),
     "pandas": ("monitor/baselines/",),
@@ -48,7 +51,11 @@ HOMES = {
     "yaml": ("monitor/config",),
 }
 """Outside library -> the rooms that may know it."""
-IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn", "prometheus-client": "prometheus_client"}
+IMPORTED_AS = {
+    "kafka-python": "kafka",
+    "confluent-kafka": "confluent_kafka",
+    "pyyaml": "yaml", "scikit-learn": "sklearn", "prometheus-client": "prometheus_client",
+}
 """Distribution -> what it is imported as, where that differs."""
 
 
