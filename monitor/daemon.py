@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.report.snapshot import Announcement
     from monitor.sources.source import Rejected, Source
+    from monitor.state.state import State
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.report import Totals
 
@@ -51,6 +52,7 @@ class Daemon:
         clock: Clock,
         baselines: Mapping[tuple[str, str], Baseline],
         *,
+        state: State | None = None,
         bury: Callable[[Sequence[Rejected], int], None] | None = None,
         announce: Callable[[int], Announcement | None] | None = None,
         watch: Callable[[Snapshot], None] | None = None,
@@ -58,13 +60,13 @@ class Daemon:
     ) -> None:
         """Bind the address of the server; raises InputError when it cannot be had.
 
-        `bury` keeps dead letters, with the moment they were rejected; `announce` tells the headline of a moment;
+        `state` is closed in the end, as the source is; None: memory. `bury` keeps dead letters, with the moment they were rejected; `announce` tells the headline of a moment;
         `watch` sees every Snapshot that is published.
         """
         self._settings, self._source, self._clock, self._monotonic = settings, source, clock, monotonic
         self._announce, self._watch = announce, watch
         now = clock.now()
-        self._state = MemoryState(settings.models)
+        self._state = MemoryState(settings.models) if state is None else state
         slices = AgingSlices.at(now)
         self._boundary = slices.boundary
         self._stream = Stream(
