@@ -60,8 +60,8 @@ class Daemon:
     ) -> None:
         """Bind the address of the server; raises InputError when it cannot be had.
 
-        `state` is closed in the end, as the source is; None: memory. `bury` keeps dead letters, with the moment they were rejected; `announce` tells the headline of a moment;
-        `watch` sees every Snapshot that is published.
+        `state` is closed in the end, as the source is; None: memory. `bury` keeps dead letters, with the moment they
+        were rejected; `announce` tells the headline of a moment; `watch` sees every Snapshot that is published.
         """
         self._settings, self._source, self._clock, self._monotonic = settings, source, clock, monotonic
         self._announce, self._watch = announce, watch

@@ -86,6 +86,7 @@ class Stream:
         self._skip_old = skip_old
         self._bury = bury
         self._sought = False
+        self._offsets: dict[str, int] = {}
         self._rules = {
             name: Rules.of(model.classes, model.correction_window.millis, model.label_first_wait.millis)
             for name, model in settings.models.items()
@@ -102,13 +103,23 @@ class Stream:
         Raises SourceUnavailable where the source does: nothing has happened then, and the next step tries again.
         """
         if not self._sought:
-            self._source.seek(self.state.offsets())
+            self._offsets = dict(self.state.offsets())
+            self._source.seek(dict(self._offsets))
             self._sought = True
         batch = self._source.poll()
+        self._sought = False  # until all of it is durable: where anything fails the next step reads it again
         if batch.rejected and self._bury is not None:
-            self._sought = False  # until they are buried the batch is not taken: the next step reads it again
             self._bury(batch.rejected)
-            self._sought = True
+        commit = self._commit_of(batch)
+        if commit != Commit():
+            self.state.commit(commit)
+            self._offsets.update(commit.offsets)
+        self._sought = True
+        self._source.commit(batch.offsets)
+        return Step(batch.read, batch.rejected, commit.skipped, commit.slices, batch.lag, batch.resets, batch.notices)
+
+    def _commit_of(self, batch: Batch) -> Commit:
+        """Join and count a batch; what it leaves as it was is not in the commit."""
         skipped = Counter(batch.skipped)
         models: dict[str, ModelCommit] = {}
         slices: dict[Series, Mapping[int, Counts]] = {}
@@ -119,14 +130,17 @@ class Stream:
                 events, old = without_old(events, known.forgotten, self._rules[name])
                 if old:
                     skipped[TOO_OLD] += old
-            models[name], added = self._model(name, known, events, batch)
+            part, added = self._model(name, known, events, batch)
+            if part is not None:
+                models[name] = part
             slices.update(added)
-        dead_letters = Counter(letter.reason for letter in batch.rejected)
-        self._sought = False  # until all of it is durable: where the commit fails the next step reads it again
-        self.state.commit(Commit(models, slices, batch.offsets, dead_letters, skipped))
-        self._sought = True
-        self._source.commit(batch.offsets)
-        return Step(batch.read, batch.rejected, dict(skipped), slices, batch.lag, batch.resets, batch.notices)
+        return Commit(
+            models,
+            slices,
+            {name: offset for name, offset in batch.offsets.items() if self._offsets.get(name) != offset},
+            Counter(letter.reason for letter in batch.rejected),
+            skipped,
+        )
 
     def age(self, now: int) -> None:
         """Let minutes that are too old at `now` become hours, where slices age. Move the windows to `now` first."""
@@ -146,8 +160,10 @@ class Stream:
         """Return what became of every event read. It visits every row."""
         return total(self.state.totals().values(), self.state.dead_letters(), self.state.skipped())
 
-    def _model(self, name: str, known: ModelState, events: ModelEvents, batch: Batch) -> tuple[ModelCommit, Deltas]:
-        """Join and count what a batch holds of one model."""
+    def _model(
+        self, name: str, known: ModelState, events: ModelEvents, batch: Batch
+    ) -> tuple[ModelCommit | None, Deltas]:
+        """Join and count what a batch holds of one model; None where it leaves the model as it was."""
         predictions, labels = events.predictions, events.labels
         last_prediction = _latest(known.last_prediction, None if predictions is None else predictions.predicted_at)
         last_label = _latest(known.last_label, None if labels is None else labels.labelled_at)
@@ -160,7 +176,7 @@ class Stream:
             passed = known.passed
         unchanged = ModelCommit(known.vocabulary, Outcomes(), last_prediction, last_label, passed)
         if predictions is None and labels is None:
-            return unchanged, {}
+            return (None if passed == known.passed else unchanged), {}
         settings = self._settings.models[name]
         predictions = predictions or Predictions.none(settings.segments, settings.layout.score_columns)
         labels = labels or Labels.none()
