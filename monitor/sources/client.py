@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from monitor.errors import SourceUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+
+class MessageTooLarge(SourceUnavailable):
+    """The broker takes no message of this size: the same one will never be written, a shorter one may."""
 
 
 class Partition(NamedTuple):
@@ -55,6 +61,8 @@ class Messages:
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     """None: a tombstone."""
+    headers: Sequence[Mapping[str, bytes]] = ()
+    """Only where they were asked for; of several with one name the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,11 @@ class Client(Protocol):
         """Read exactly these partitions from now on, each from this offset."""
         ...
 
-    def fetch(self, most: int, seconds: float) -> Fetched:
-        """Return about `most` messages; waits up to `seconds` for the first one."""
+    def fetch(self, most: int, seconds: float, *, headers: bool = False) -> Fetched:
+        """Return about `most` messages; waits up to `seconds` for the first one.
+
+        `headers`: with theirs. Events need none; dead letters carry their reason there.
+        """
         ...
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -112,7 +123,10 @@ class Client(Protocol):
         ...
 
     def produce(self, topic: str, messages: Sequence[Produced]) -> None:
-        """Write messages; returns when all of them are on the broker's disk (`acks=all`)."""
+        """Write messages; returns when all of them are on the broker's disk (`acks=all`).
+
+        Raises MessageTooLarge where the broker or the topic takes no message of this size; some may be written then.
+        """
         ...
 
     def close(self) -> None:
