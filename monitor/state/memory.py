@@ -44,6 +44,8 @@ class MemoryState:
         self._offsets: dict[str, int] = {}
         self._dead_letters: dict[str, int] = {}
         self._skipped: dict[str, int] = {}
+        self._boundary: int | None = None
+        self._history: dict[int, bytes] = {}
 
     def offsets(self) -> Mapping[str, int]:
         """Return the offset to go on from, by partition."""
@@ -84,6 +86,8 @@ class MemoryState:
         self._offsets.update(commit.offsets)
         self._dead_letters = _sum(self._dead_letters, commit.dead_letters)
         self._skipped = _sum(self._skipped, commit.skipped)
+        if commit.boundary is not None:
+            self._boundary = commit.boundary
 
     def rows(self, model: str) -> int:
         """Return how many ids of a model have a row."""
@@ -97,6 +101,10 @@ class MemoryState:
         """Return (start, counts) of the slices that begin in [start, end), in order."""
         table = self._slices.get(series)
         return () if table is None else table.between(start, end)
+
+    def boundary(self) -> int | None:
+        """Return up to where slices are hours; None where nobody said so yet."""
+        return self._boundary
 
     def drop_slices(self, model: str, before: int) -> None:
         """Forget the slices that begin before this moment, and whatever would still be added to them."""
@@ -136,6 +144,19 @@ class MemoryState:
     def skipped(self) -> Mapping[str, int]:
         """Return reason -> events."""
         return dict(sorted(self._skipped.items()))
+
+    def append_history(self, moment: int, record: bytes) -> None:
+        """Keep the record of one evaluation as long as the process lives."""
+        self._history[moment] = record
+
+    def history(self, since: int) -> Iterable[tuple[int, bytes]]:
+        """Return (moment, record) of the records of this moment and later, in order."""
+        return [(moment, self._history[moment]) for moment in sorted(self._history) if moment >= since]
+
+    def drop_history(self, moments: Iterable[int]) -> None:
+        """Forget the records of these moments."""
+        for moment in moments:
+            self._history.pop(moment, None)
 
     def close(self) -> None:
         """Nothing is held."""

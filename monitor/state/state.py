@@ -83,6 +83,8 @@ class Commit:
     """Reason -> events, to be added."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Reason -> events, to be added."""
+    boundary: int | None = None
+    """Slices that begin before this moment are hours from now on; None: as it was."""
 
 
 class State(Protocol):
@@ -112,6 +114,10 @@ class State(Protocol):
         """Return (start, counts) of the slices that begin in [start, end), in order, those with counts alone."""
         ...
 
+    def boundary(self) -> int | None:
+        """Return the last `Commit.boundary`; None where there was none yet."""
+        ...
+
     def drop_slices(self, model: str, before: int) -> None:
         """Forget the slices that begin before this moment, and whatever would still be added to them."""
         ...
@@ -129,6 +135,21 @@ class State(Protocol):
 
     def skipped(self) -> Mapping[str, int]:
         """Return reason -> events."""
+        ...
+
+    def append_history(self, moment: int, record: bytes) -> None:
+        """Keep the record of one evaluation under its moment (epoch ms); a record of the same moment is replaced.
+
+        A write of its own, after the commits that it rests on: it is never durable before them.
+        """
+        ...
+
+    def history(self, since: int) -> Iterable[tuple[int, bytes]]:
+        """Return (moment, record) of the records kept of this moment and later, in the order of their moments."""
+        ...
+
+    def drop_history(self, moments: Iterable[int]) -> None:
+        """Forget the records of these moments; one that is not there is no fault."""
         ...
 
     def close(self) -> None:

@@ -155,3 +155,24 @@ def test_totals_are_as_of_what_has_passed(state):
         assert (found.waiting, found.expired, found.labels_waiting, found.orphan) == wanted
     known = state.model("m")
     assert (known.last_prediction, known.last_label, known.passed) == (10, 10, 19)
+
+
+def test_the_boundary_between_hours_and_minutes_is_kept_until_another_is_committed(state):
+    assert state.boundary() is None
+    state.commit(Commit(boundary=7_200_000))
+    state.commit(Commit(offsets={"a": 1}))
+    assert state.boundary() == 7_200_000
+    state.commit(Commit(boundary=3_600_000))
+    assert state.boundary() == 3_600_000
+
+
+def test_records_of_evaluations_are_kept_by_their_moment_until_they_are_dropped(state):
+    assert list(state.history(0)) == []
+    for moment, record in ((300, b"c"), (5, b"a"), (256, b"b"), (2**40, b""), (256, b"B")):
+        state.append_history(moment, record)
+    assert list(state.history(0)) == [(5, b"a"), (256, b"B"), (300, b"c"), (2**40, b"")]
+    assert list(state.history(256)) == [(256, b"B"), (300, b"c"), (2**40, b"")]
+    assert list(state.history(257)) == [(300, b"c"), (2**40, b"")]
+    state.drop_history([5, 300, 4])
+    state.drop_history([])
+    assert list(state.history(-1)) == [(256, b"B"), (2**40, b"")]
