@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from broker import SCRIPT, Broker
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -28,3 +36,20 @@ def promtool() -> str:
 def chromium() -> str:
     """Path of a browser that runs without a screen."""
     return _tool("chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Path:
+    """The script that runs Kafka, which has what it needs: Java, and Kafka's jars from the cache or Maven Central."""
+    _tool("java", "openjdk-17-jre-headless")
+    fetched = subprocess.run([sys.executable, SCRIPT, "fetch"], capture_output=True, text=True, check=False)
+    if fetched.returncode:
+        pytest.fail(fetched.stderr)
+    return SCRIPT
+
+
+@pytest.fixture(scope="session")
+def broker(kafka: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Kafka broker that all tests share: take topics from `broker.topic(...)`, and stop a broker of your own instead."""
+    with Broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
