@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.config.keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS, TABLES
+from monitor.config.keys import TABLES
+from monitor.config.source_keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS
 from monitor.counts import Counts, Layout
 from monitor.prometheus.catalog import CATALOG
 from monitor.report import json, snapshot

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from monitor.config import ModelSettings, Settings
+    from monitor.config import ModelSettings, Settings, SourceSettings
     from monitor.statistics.baseline import Baseline
 
     Baselines = Mapping[tuple[str, str], Baseline]
@@ -37,29 +37,53 @@ def run(args: argparse.Namespace) -> int:
     from monitor.baselines.in_force import load_baselines
     from monitor.baselines.prospects import warnings
     from monitor.config import load, source_problems
+    from monitor.config.doubts import doubts
+    from monitor.config.read import asks_for_kafka
 
     settings = load(args.config)
     baselines = load_baselines(settings)
     for line in _summary(settings, baselines):
         print(line)
-    unready = source_problems(settings) if settings.source.kind is not None else []
-    for warning in (*unready, *warnings(settings, baselines)):
+    for_run = settings.source.kind is not None or asks_for_kafka(settings.source)
+    unready = source_problems(settings) if for_run else []
+    for warning in (*unready, *doubts(settings), *warnings(settings, baselines)):
         print(f"warning: {warning}", file=sys.stderr)
     return 0
 
 
 def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood, line by line."""
-    source = settings.source
     yield f"{settings.path}: valid"
-    named = [("predictions", source.predictions.path), ("labels", source.labels.path)]
-    if source.kind is not None:
-        yield f"source     {source.kind}: {', '.join(f'{name} {path}' for name, path in named if path is not None)}"
+    yield from _source(settings.source)
+    if settings.store is not None or settings.source.kind == "kafka":
+        yield f"state      {settings.store or 'memory'}"
     host, port = settings.listen
     yield f"server     http://{f'[{host}]' if ':' in host else host}:{port}, every {settings.evaluate_every.text}"
     for model in settings.models.values():
         yield f"model      {model.name}" + (f" ({model.owner})" if model.owner else "")
         yield from _model(model, baselines)
+
+
+def _source(source: SourceSettings) -> Iterator[str]:
+    """Yield where events come from."""
+    if source.kind == "files":
+        yield f"source     files: {_named(predictions=source.predictions.path, labels=source.labels.path)}"
+    if source.kind == "kafka":
+        yield f"source     kafka: {', '.join(source.bootstrap_servers) or 'no broker'}"
+        topics = _named(
+            predictions=source.predictions.topic, labels=source.labels.topic, dead_letters=source.dead_letters.topic
+        )
+        yield f"  topics     {topics or 'none'}"
+        yield f"  client     {source.client}, group {source.group_id}"
+        security = source.security
+        login = f", {security.mechanism}" if security.mechanism else ""
+        user = f" as {security.username}" if security.username else ""
+        yield f"  security   {security.protocol}{login}{user}"
+
+
+def _named(**places: object) -> str:
+    """Return those that are given, each behind its name."""
+    return ", ".join(f"{name.replace('_', ' ')} {place}" for name, place in places.items() if place is not None)
 
 
 def _model(model: ModelSettings, baselines: Baselines) -> Iterator[str]:

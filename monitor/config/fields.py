@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.config import keys, kinds
+from monitor.config import kinds
+from monitor.config import source_keys as keys
 from monitor.config.kinds import entries, shown
 from monitor.config.near import meant
 from monitor.config.nodes import Scalar

@@ -8,6 +8,7 @@ from monitor.clock import DAY
 from monitor.config import kinds
 from monitor.config.section import Key, Table
 from monitor.config.settings import Duration, Export
+from monitor.config.source_keys import SOURCE_TABLES
 
 if TYPE_CHECKING:
     from monitor.config.kinds import At
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 # --- top level ---------------------------------------------------------------------------------------------------
 
 SOURCE: Key[At] = Key("source", kinds.MAPPING, "Where events come from, and what their fields are called.")
+STORE: Key[At] = Key(
+    "store",
+    kinds.MAPPING,
+    "Where the state is kept, so that a restart goes on where the last one ended.",
+    without="memory: a restart begins anew",
+)
 SERVER: Key[At] = Key("server", kinds.MAPPING, "Where HTTP listens.")
 EVALUATE_EVERY = Key(
     "evaluate_every",
@@ -30,76 +37,17 @@ EXPORT: Key[At] = Key(
     without="recall, precision and F1 per class and accuracy, without segments",
 )
 MODELS: Key[At] = Key("models", kinds.MAPPING, "The models to watch, by name, as events name them.", required=True)
-TOP = Table("", "The file as a whole.", (SOURCE, SERVER, EVALUATE_EVERY, EXPORT, MODELS))
+TOP = Table("", "The file as a whole.", (SOURCE, STORE, SERVER, EVALUATE_EVERY, EXPORT, MODELS))
 
-# --- source ------------------------------------------------------------------------------------------------------
+# --- store ---------------------------------------------------------------------------------------------------------
 
-KIND = Key("kind", kinds.TEXT, "`files`: follows growing JSON Lines files. `run` needs it, `backtest` does not.")
-START = Key(
-    "start",
-    kinds.TEXT,
-    "Where an empty state begins to read: `earliest`, or `latest` for what is new alone.",
-    "earliest",
-    "`earliest`",
-)
-PREDICTIONS: Key[At] = Key("predictions", kinds.MAPPING, "The log of predictions.")
-LABELS: Key[At] = Key("labels", kinds.MAPPING, "The log of labels.")
-DEAD_LETTERS: Key[At] = Key("dead_letters", kinds.MAPPING, "Where rejected events go.")
-DEFAULTS: Key[At] = Key("defaults", kinds.MAPPING, "What holds for events that do not carry it.")
-MAX_CLOCK_SKEW = Key(
-    "max_clock_skew",
-    kinds.DURATION,
-    "An event timed later than now and this is a dead letter. In a backtest now is the moment it starts.",
-    Duration(300_000, "5m"),
-    "`5m`",
-)
-SOURCE_TABLE = Table(
-    "source",
-    "`backtest` and `baseline` need only `fields`, `defaults` and `dead_letters` of it, and none is fine too.",
-    (KIND, START, PREDICTIONS, LABELS, DEAD_LETTERS, DEFAULTS, MAX_CLOCK_SKEW),
-)
-INPUT_PATH = Key("path", kinds.PATH, "The JSON Lines file to follow, relative to the configuration. `run` needs it.")
-FIELDS: Key[At] = Key("fields", kinds.MAPPING, "Our names for the fields of an event, and theirs.")
-PREDICTIONS_TABLE = Table("source.predictions", "One input of events.", (INPUT_PATH, FIELDS))
-LABELS_TABLE = Table("source.labels", "One input of events.", (INPUT_PATH, FIELDS))
-DEAD_LETTERS_PATH = Key(
+STORE_PATH = Key(
     "path",
     kinds.PATH,
-    "JSON Lines file to which rejected events are appended, each with its reason.",
-    without="rejected events are counted alone",
+    "Folder of the state (RocksDB), made where it is not there. One daemon at a time uses it.",
+    required=True,
 )
-HALT_SHARE = Key(
-    "halt_share",
-    kinds.SHARE,
-    "The daemon stops reading when more than this share of the last 10,000 events (at least 1,000) were rejected.",
-    0.5,
-    "`0.5`",
-)
-DEAD_LETTERS_TABLE = Table("source.dead_letters", "What becomes of rejected events.", (DEAD_LETTERS_PATH, HALT_SHARE))
-DEFAULT_MODEL = Key("model", kinds.TEXT, "The model of events that name none.")
-DEFAULT_VERSION = Key("version", kinds.TEXT, "The version of predictions that name none.")
-DEFAULTS_TABLE = Table("source.defaults", "For logs of one model.", (DEFAULT_MODEL, DEFAULT_VERSION))
-
-FLAT_FIELDS = {
-    "prediction_id": "Names the prediction; a label names the same.",
-    "model": "Name of the model.",
-    "version": "Version of the model.",
-    "predicted_at": "When it was predicted.",
-    "y_pred": "The predicted class; it may be left out when `positive` and `threshold` are set.",
-    "score": "Score of the positive class.",
-    "entity": "User or session.",
-    "latency_ms": "How long the prediction took.",
-    "features": "Features of the prediction.",
-    "y_true": "The class that came true; null retracts.",
-    "labelled_at": "When the label was given.",
-}
-"""Our names of fields that map to one field of theirs."""
-MAPPED_FIELDS = {"scores": "Class -> its score.", "segment": "Segment -> its value."}
-"""Our names of fields that map to one field of theirs (a mapping), or name by name."""
-FIELD_PREFIXES = {"score_": "scores", "segment_": "segment"}
-"""`score_leave: p` is another way to write `scores: {leave: p}`."""
-LABEL_FIELDS = ("prediction_id", "model", "y_true", "labelled_at")
-"""What the labels' `fields` may map."""
+STORE_TABLE = Table("store", "The state.", (STORE_PATH,))
 
 # --- server, export ----------------------------------------------------------------------------------------------
 
@@ -225,11 +173,8 @@ OBJECTIVE_TABLE = Table(
 
 TABLES: tuple[Table, ...] = (
     TOP,
-    SOURCE_TABLE,
-    PREDICTIONS_TABLE,
-    LABELS_TABLE,
-    DEAD_LETTERS_TABLE,
-    DEFAULTS_TABLE,
+    *SOURCE_TABLES,
+    STORE_TABLE,
     SERVER_TABLE,
     EXPORT_TABLE,
     MODEL_TABLE,

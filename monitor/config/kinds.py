@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from monitor.clock import DAY, format_duration, parse_duration
+from monitor.config.near import listed, meant
 from monitor.config.nodes import Entries, Items, Scalar
 from monitor.config.settings import Duration
 from monitor.errors import Problem
@@ -235,6 +236,19 @@ def entries(at: At) -> Iterator[tuple[str, At]]:
 
 def _whole(at: At) -> At:
     return at
+
+
+def one_of(*words: str) -> Kind[str]:
+    """Return the kind of a value that is one of these words."""
+
+    def read(at: At) -> str | None:
+        text = scalar(at, listed(words))
+        if text is None or text in words:
+            return text
+        at.report(f"{shown(text)} is not known", meant(text, words))
+        return None
+
+    return Kind(" or ".join(f"`{word}`" for word in words), read)
 
 
 TEXT: Kind[str] = Kind("text", _text)

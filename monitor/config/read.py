@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.config import keys
-from monitor.config.fields import read_fields
 from monitor.config.kinds import At, entries, shown
 from monitor.config.models import read_model
 from monitor.config.near import meant
 from monitor.config.nodes import parse
 from monitor.config.section import Section
-from monitor.config.settings import DeadLetters, Export, Input, ModelSettings, Settings, SourceSettings
+from monitor.config.settings import Export, Settings
+from monitor.config.source import read_source
 from monitor.config.words import METRIC_SYNONYMS
 from monitor.errors import InputError, Problem
 from monitor.statistics.names import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from monitor.config.section import Key, Table
+    from monitor.config.settings import ModelSettings, SourceSettings
 
 MOST_BYTES = 256 * 2**10
 """A configuration beyond this is some other file: a hundred models take a tenth of it."""
@@ -61,14 +59,28 @@ def source_problems(settings: Settings) -> list[Problem]:
     """Return the keys that are missing and that `run` needs to read events."""
     file = str(settings.path or "configuration")
     source = settings.source
-    problems = []
+    missing = []
     if source.kind is None:
-        problems.append(Problem(f"{file}: source.kind", "is missing, and `run` needs it", "write `kind: files`"))
-    for name, given in (("predictions", source.predictions), ("labels", source.labels)):
-        if given.path is None:
-            remedy = f"name the JSON Lines file to follow, such as `{name}: {{path: logs/{name}.jsonl}}`"
-            problems.append(Problem(f"{file}: source.{name}.path", "is missing, and `run` needs it", remedy))
-    return problems
+        missing.append(("kind", "write `kind: kafka` or `kind: files`"))
+    if asks_for_kafka(source):
+        if not source.bootstrap_servers:
+            missing.append(("bootstrap_servers", "name a broker, such as `bootstrap_servers: [localhost:9092]`"))
+        for name, given in (("predictions", source.predictions), ("labels", source.labels)):
+            if given.topic is None:
+                missing.append((f"{name}.topic", f"name the topic, such as `{name}: {{topic: {name}}}`"))
+    else:
+        for name, given in (("predictions", source.predictions), ("labels", source.labels)):
+            if given.path is None:
+                remedy = f"name the JSON Lines file to follow, such as `{name}: {{path: logs/{name}.jsonl}}`"
+                missing.append((f"{name}.path", remedy))
+    finding = "is missing, and `run` needs it"
+    return [Problem(f"{file}: source.{key}", finding, remedy) for key, remedy in missing]
+
+
+def asks_for_kafka(source: SourceSettings) -> bool:
+    """Tell whether the source is a cluster, or speaks of one without saying its kind."""
+    topics = (source.predictions.topic, source.labels.topic, source.dead_letters.topic)
+    return source.kind == "kafka" or (source.kind is None and (bool(source.bootstrap_servers) or any(topics)))
 
 
 def _raw(path: Path) -> bytes:
@@ -104,7 +116,8 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     listen = _listen(top)
     export = _export(top)
     models = _models(top, path.parent)
-    source = _source(top, path.parent, models)
+    source = read_source(top.get(keys.SOURCE), path.parent, models)
+    store = _store(top, path.parent)
     if at.problems or evaluate_every is None or listen is None or export is None or source is None:
         return None
     return Settings(
@@ -113,6 +126,7 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
         listen=listen,
         evaluate_every=evaluate_every,
         export=export,
+        store=store,
         path=path,
         sha256=sha256,
     )
@@ -130,6 +144,13 @@ def _models(top: Section, folder: Path) -> list[ModelSettings | None]:
         if not name.strip():
             model.report("a model has an empty name", "write the name that events carry")
     return [read_model(name, Section(model, keys.MODEL_TABLE, keys.TABLES), folder) for name, model in found]
+
+
+def _store(top: Section, folder: Path) -> Path | None:
+    """Read `store`."""
+    at = top.get(keys.STORE)
+    path = None if at is None else Section(at, keys.STORE_TABLE, keys.TABLES).get(keys.STORE_PATH)
+    return None if path is None else folder / path
 
 
 def _listen(top: Section) -> tuple[str, int] | None:
@@ -156,90 +177,3 @@ def _export(top: Section) -> Export | None:
     if metrics is None or segments is None or max_series is None:
         return None
     return Export(tuple(dict.fromkeys(metrics)), segments, max_series)
-
-
-def _source(top: Section, folder: Path, models: list[ModelSettings | None]) -> SourceSettings | None:
-    """Read `source`."""
-    at = top.get(keys.SOURCE)
-    if at is None:
-        return SourceSettings()
-    section = Section(at, keys.SOURCE_TABLE, keys.TABLES)
-    kind = _one_of(section, keys.KIND, {"files": "files"})
-    start = _one_of(section, keys.START, {"earliest": "earliest", "latest": "latest"})
-    skew = section.get(keys.MAX_CLOCK_SKEW)
-    classes = [model.classes for model in models if model is not None]
-    complete = len(classes) == len(models)
-    predictions = _input(section, keys.PREDICTIONS, keys.PREDICTIONS_TABLE, folder, classes if complete else [])
-    labels = _input(section, keys.LABELS, keys.LABELS_TABLE, folder, [])
-    dead_letters = _dead_letters(section, folder)
-    model, version = _defaults(section, [model.name for model in models if model is not None] if complete else [])
-    _distinct(section, {"predictions": predictions.path, "labels": labels.path, "dead_letters": dead_letters.path})
-    if skew is None or start is None:
-        return None
-    return SourceSettings(
-        kind=kind,
-        start=start,
-        predictions=predictions,
-        labels=labels,
-        dead_letters=dead_letters,
-        default_model=model,
-        default_version=version,
-        max_clock_skew=skew.millis,
-    )
-
-
-def _one_of(section: Section, key: Key[str], words: Mapping[str, str]) -> str | None:
-    """Read a key that takes one of a few words."""
-    word = section.get(key)
-    if word is None or word in words:
-        return word
-    value = section.value(key)
-    if key is keys.KIND and word == "kafka":
-        value.report("this version reads `files`, not `kafka`", "write `kind: files` and name the paths")
-    else:
-        value.report(f"{shown(word)} is not known", meant(word, words))
-    return None
-
-
-def _input(source: Section, key: Key[At], table: Table, folder: Path, classes: list[tuple[str, ...]]) -> Input:
-    """Read one input of events."""
-    at = source.get(key)
-    if at is None:
-        return Input()
-    section = Section(at, table, keys.TABLES)
-    path = section.get(keys.INPUT_PATH)
-    fields_at = section.get(keys.FIELDS)
-    fields = read_fields(fields_at, labels=key is keys.LABELS, classes=classes) if fields_at else {}
-    return Input(folder / path if path else None, fields=fields)
-
-
-def _dead_letters(source: Section, folder: Path) -> DeadLetters:
-    """Read `dead_letters`."""
-    at = source.get(keys.DEAD_LETTERS)
-    if at is None:
-        return DeadLetters()
-    section = Section(at, keys.DEAD_LETTERS_TABLE, keys.TABLES)
-    path, share = section.get(keys.DEAD_LETTERS_PATH), section.get(keys.HALT_SHARE)
-    return DeadLetters(folder / path if path else None, halt_share=DeadLetters().halt_share if share is None else share)
-
-
-def _defaults(source: Section, models: list[str]) -> tuple[str | None, str | None]:
-    """Read `defaults`; a default model has to be a configured one."""
-    at = source.get(keys.DEFAULTS)
-    if at is None:
-        return None, None
-    section = Section(at, keys.DEFAULTS_TABLE, keys.TABLES)
-    model, version = section.get(keys.DEFAULT_MODEL), section.get(keys.DEFAULT_VERSION)
-    if model is not None and models and model not in models:
-        section.value(keys.DEFAULT_MODEL).report(f"{shown(model)} is not among the models", meant(model, models))
-    return model, version
-
-
-def _distinct(source: Section, paths: Mapping[str, Path | None]) -> None:
-    """Report a file that is named twice: what is written there would be read again."""
-    seen: dict[Path, str] = {}
-    for name, path in paths.items():
-        if path is not None and path in seen:
-            source.at.report(f"`{name}` and `{seen[path]}` name the same file {path}", "give each a file of its own")
-        elif path is not None:
-            seen[path] = name

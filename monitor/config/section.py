@@ -38,6 +38,8 @@ class Table:
     """Its key path; `NAME` stands for a name of the user's."""
     about: str
     keys: tuple[Key[Any], ...]
+    secrets: bool = False
+    """Whether people may want to write a secret here; they are told to name a file that holds it."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +83,10 @@ class Section:
 
 def _remedy(name: str, table: Table, tables: tuple[Table, ...]) -> str:
     """Say where an unknown key would belong, or which one is meant."""
+    if table.secrets:
+        for word in ("key_password", "password", "token"):
+            if word in name.replace(".", "_"):
+                return f"secrets stand in files of their own: write it into one and name that, `{word}_file: PATH`"
     homes = [other.path or "the top level" for other in tables if name in other.names]
     if nearest(name, table.names) is None and homes:
         return f"it belongs to {' or '.join(homes)}"

@@ -40,8 +40,7 @@ BAD = [
     ("{prediction_id:", "{predicton_id:", "3: source.predictions.fields.predicton_id", "unknown field", "id`"),
     ("{prediction_id: id}", "{scores: {leav: p}}", "3: source.predictions.fields.scores", "unknown class", "`leave`"),
     ("{path: l.jsonl}", "{fields: {y_pred: p}}", "4: source.labels.fields.y_pred", "unknown field", "y_true"),
-    ("kind: files", "kind: kafka", "2: source.kind", "this version reads `files`", "kind: files"),
-    ("kind: files", "kind: file", "2: source.kind", "not known", "`files`"),
+    ("kind: files", "kind: file", "2: source.kind", "not known", "did you mean `files`? There are: kafka, files"),
     ("kind: files", "start: now", "2: source.start", "not known", "earliest, latest"),
     ("kind: files", "defaults: {model: chrun}", "2: source.defaults.model", "not among the models", "`churn`"),
     ("kind: files", "dead_letters: {path: p.jsonl}", "2: source", "the same file", "a file of its own"),
@@ -143,7 +142,7 @@ def test_what_is_wrong_is_said_with_its_place_and_remedy(tmp_path, capsys, good,
 def test_all_problems_of_a_file_come_at_once_in_the_order_of_their_lines(tmp_path, capsys):
     text = GOOD
     for good, bad in [
-        ("kind: files", "kind: kafka"),
+        ("kind: files", "kind: kafak"),
         ("evaluate_every: 60s", "evaluate_every: 60"),
         ("positive: leave", "positive: lave"),
         ("label_horizon: 1d", "label_horizon: 1"),

@@ -145,3 +145,92 @@ def test_what_is_valid_but_will_disappoint_is_warned_of(checked):
     assert "valid" in out
     assert ["nothing compared" in warnings[0], "no objectives" in warnings[1], len(warnings)] == [True, True, 2]
     assert all(line.startswith("warning: ") and "; " in line for line in warnings)
+
+
+KAFKA = """\
+source:
+  kind: kafka
+  bootstrap_servers: [kafka-1:9092, kafka-2:9092]
+  predictions: {topic: p}
+  labels: {topic: l}
+  dead_letters: {topic: d}
+  security: {protocol: SSL}
+store: {path: state}
+models:
+  churn:
+    classes: [stay, leave]
+    baseline: {"3": churn-3.json}
+    objectives: [{name: leave-recall, metric: recall, class: leave, window: 24h}]
+"""
+SECURITY = "{protocol: SSL}"
+
+
+def test_a_cluster_is_summed_up_with_brokers_topics_client_and_state(checked, tmp_path):
+    for name in ("p", "c"):
+        (tmp_path / name).write_text("hunter2")
+    login = "{protocol: SASL_SSL, mechanism: SCRAM-SHA-512, username: u, password_file: p, ca_file: c}"
+    code, out, warnings = checked(baseline(), KAFKA.replace(SECURITY, login))
+    assert (code, warnings) == (0, [])
+    assert out.splitlines()[1:7] == [
+        "source     kafka: kafka-1:9092, kafka-2:9092",
+        "  topics     predictions p, labels l, dead letters d",
+        "  client     kafka-python, group foldwatch",
+        "  security   SASL_SSL, SCRAM-SHA-512 as u",
+        f"state      {tmp_path}/state",
+        "server     http://127.0.0.1:9464, every 60s",
+    ]
+    assert "hunter2" not in out
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "place", "finding", "remedy"),
+    [
+        ("store: {path: state}\n", "", "store", "everything is read again from the beginning", "store: {path: state}"),
+        ("  dead_letters: {topic: d}\n", "", "source.dead_letters.topic", "only counted", "foldwatch-dead-letters"),
+        ("  bootstrap_servers: [kafka-1:9092, kafka-2:9092]\n", "", "source.bootstrap_servers", "missing", "localhost"),
+        ("{topic: l}", "{}", "source.labels.topic", "is missing, and `run` needs it", "labels: {topic: labels}"),
+        ("{protocol: SSL}", "{protocol: SSL, ca_file: none}", "source.security.ca_file", "none is not there", "`run`"),
+        ("{protocol: SSL}", "{protocol: SSL, ca_file: .}", "source.security.ca_file", "is a directory", "`run` runs"),
+        ("kind: kafka", "", "source.kind", "is missing, and `run` needs it", "kind: kafka"),
+    ],
+)  # fmt: skip
+def test_what_will_disappoint_with_a_cluster_is_warned_of(checked, tmp_path, good, bad, place, finding, remedy):
+    assert KAFKA.count(good) == 1
+    code, _, (warning,) = checked(baseline(), KAFKA.replace(good, bad))
+    assert code == 0
+    assert warning.startswith(f"warning: {tmp_path}/c.yaml: {place}: ")
+    assert finding in warning
+    assert remedy in warning.rpartition("; ")[2]
+
+
+def test_without_a_store_a_source_that_starts_at_the_latest_forgets_what_was(checked):
+    config = KAFKA.replace("store: {path: state}\n", "").replace("kind: kafka", "kind: kafka\n  start: latest")
+    code, out, (warning,) = checked(baseline(), config)
+    assert code == 0
+    assert "everything before is lost" in warning
+    assert "state      memory" in out
+
+
+@pytest.mark.parametrize(
+    ("login", "finding"),
+    [
+        ("PLAIN, username: u, password_file: s", "the password crosses the network in clear"),
+        ("OAUTHBEARER, token_file: s", "the token crosses the network in clear"),
+        ("SCRAM-SHA-256, username: u, password_file: s", "nothing is encrypted but the password"),
+    ],
+)
+def test_a_login_without_encryption_is_warned_of(checked, tmp_path, login, finding):
+    (tmp_path / "s").write_text("hunter2")
+    security = f"{{protocol: SASL_PLAINTEXT, mechanism: {login}}}"
+    code, out, (warning,) = checked(baseline(), KAFKA.replace(SECURITY, security))
+    assert code == 0
+    assert finding in warning
+    assert "write `protocol: SASL_SSL`" in warning
+    assert "hunter2" not in out + warning
+
+
+def test_a_file_that_nobody_may_read_is_warned_of(checked, tmp_path, monkeypatch):
+    (tmp_path / "ca").write_text("x")
+    monkeypatch.setattr("os.access", lambda *_: False)  # who runs the tests may be root, who reads everything
+    _, _, (warning,) = checked(baseline(), KAFKA.replace(SECURITY, "{protocol: SSL, ca_file: ca}"))
+    assert f"{tmp_path}/ca cannot be read: permission denied" in warning
