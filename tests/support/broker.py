@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -152,9 +152,12 @@ class Broker:
         return False
 
     def _leads(self) -> bool:
+        """Tell whether every partition answers; what the broker says of its leaders may be ahead of it."""
         with suppress(KafkaException):
-            topics = self._admin.list_topics(timeout=1).topics.values()
-            return all(part.leader >= 0 for topic in topics for part in topic.partitions.values())
+            topics = self._admin.list_topics(timeout=1).topics
+            places = [TopicPartition(name, number) for name in topics for number in topics[name].partitions]
+            asked = self._admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=1)
+            return all(answer.result() is not None for answer in asked.values())
         return False
 
     # Topics
@@ -273,12 +276,10 @@ class Broker:
 
     def ends(self, topic: str) -> dict[int, int]:
         """Return each partition's next offset."""
-        reader = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "nobody", **_QUIET})
-        try:
-            numbers = sorted(self._admin.list_topics(topic, timeout=10).topics[topic].partitions)
-            return {n: reader.get_watermark_offsets(TopicPartition(topic, n), timeout=10)[1] for n in numbers}
-        finally:
-            reader.close()
+        numbers = sorted(self._admin.list_topics(topic, timeout=10).topics[topic].partitions)
+        places = [TopicPartition(topic, number) for number in numbers]
+        asked = self._admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()))
+        return {place.partition: answer.result(_PATIENCE).offset for place, answer in asked.items()}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the offsets that a group has committed, by partition."""
