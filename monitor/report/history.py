@@ -10,10 +10,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from monitor.config import ModelSettings, Settings
     from monitor.statistics.report import MetricResult, WindowResult
@@ -25,7 +29,8 @@ BUCKETS: Final = 64
 MOST_SERIES: Final = 2_000
 PLOTTED_OF_CLASSES: Final = ("recall", "precision", "f1")
 PLOTTED_OF_MODELS: Final = ("accuracy", "macro_f1", "roc_auc", "pr_auc", "log_loss", "brier", "ece")
-_SERIOUS: Final = (Verdict.WORSE, Verdict.UNKNOWN, Verdict.OK, None)
+SERIOUS: Final = (Verdict.WORSE, Verdict.UNKNOWN, Verdict.OK, None)
+"""The most serious first."""
 
 
 class SeriesKey(NamedTuple):
@@ -79,18 +84,34 @@ def thinned(points: Sequence[Point], buckets: int = BUCKETS) -> list[Point]:
     """Return at most 4 x `buckets` + 2 of the points, in order: first, last, and of each part of time its extremes."""
     if not points:
         return []
-    first, span = points[0].end, points[-1].end - points[0].end + 1
-    kept = {0, len(points) - 1}
-    part: list[int] = []
-    at = 0
-    for i, point in enumerate(points):
-        bucket = (point.end - first) * buckets // span
-        if bucket != at:
-            kept.update(_telling(points, part))
-            part, at = [], bucket
-        part.append(i)
-    kept.update(_telling(points, part))
-    return [points[i] for i in sorted(kept)]
+    ends = np.array([point.end for point in points], np.int64)
+    values = np.array([[np.nan if point.value is None else point.value] for point in points])
+    seriousness = np.array([[SERIOUS.index(point.verdict)] for point in points])
+    return [points[i] for i in np.flatnonzero(telling(ends, values, seriousness, buckets)[:, 0]).tolist()]
+
+
+def telling(
+    ends: NDArray[np.int64], values: NDArray[np.floating], seriousness: NDArray[np.int64], buckets: int = BUCKETS
+) -> NDArray[np.bool_]:
+    """Return which points of series to keep, (n, s): per part of time lowest, highest and most serious, and a gap.
+
+    ends: (n,), ascending, shared by s series. values: (n, s), not a number where there is none. seriousness: (n, s),
+    places in SERIOUS. Of several equals the first is kept; the first and the last point always are.
+    """
+    n, size = values.shape
+    part = (ends - ends[0]) * buckets // (ends[-1] - ends[0] + 1)
+    starts = np.flatnonzero(np.diff(part, prepend=-1))
+    lengths = np.diff(starts, append=n)
+    rows, series = np.arange(n)[:, None], np.arange(size)
+    valued = ~np.isnan(values)
+    kept = np.zeros((n + 1, size), bool)  # the last row takes what is not there
+    for rank in (values, -values, seriousness):
+        ranked = np.where(valued, rank, np.inf)
+        least = np.repeat(np.minimum.reduceat(ranked, starts), lengths, axis=0)
+        kept[np.minimum.reduceat(np.where(valued & (ranked == least), rows, n), starts), series] = True
+    kept[np.minimum.reduceat(np.where(valued, n, rows), starts), series] = True
+    kept[[0, n - 1]] = True
+    return kept[:n]
 
 
 class History:
@@ -104,12 +125,9 @@ class History:
 
     def add(self, window: WindowResult) -> None:
         """Take a window; one that is known already (same series, same end) is replaced by what is known of it now."""
-        objectives = self._objectives[window.model]
         if len(self._tracks) >= self._most:
             self._retire(window.start)
-        for result in window.metrics:
-            if not is_plotted(objectives, window.segment, result.metric, result.class_):
-                continue
+        for result in self.plotted(window):
             key = SeriesKey(
                 window.model,
                 window.version,
@@ -132,6 +150,21 @@ class History:
         """Take the windows of one report."""
         for window in windows:
             self.add(window)
+
+    def plotted(self, window: WindowResult) -> list[MetricResult]:
+        """Return the results of a window that have a plot."""
+        objectives = self._objectives[window.model]
+        return [r for r in window.metrics if is_plotted(objectives, window.segment, r.metric, r.class_)]
+
+    def wanted(self, key: SeriesKey) -> bool:
+        """Tell whether a series has a plot, as far as the configuration says."""
+        objectives = self._objectives.get(key.model)
+        return objectives is not None and is_plotted(objectives, key.segment, key.metric, key.class_)
+
+    def restore(self, tracks: Mapping[SeriesKey, Track]) -> None:
+        """Begin with what an earlier process drew: the newest tracks, where there are too many. Call it first."""
+        newest = sorted(tracks.items(), key=lambda item: item[1][-1].end, reverse=True)[: self._most]
+        self._tracks = {key: list(track) for key, track in newest}
 
     def view(self) -> Mapping[SeriesKey, Track]:
         """Return every series as it is now; later windows do not change it."""
@@ -169,15 +202,3 @@ def _placed(track: list[Point], point: Point) -> None:
         track[at] = point
     else:
         track.insert(at, point)
-
-
-def _telling(points: Sequence[Point], part: Sequence[int]) -> set[int]:
-    """Return the indexes in `part` to keep: lowest and highest value, the first most serious verdict, a gap."""
-    kept = set()
-    valued = [i for i in part if points[i].value is not None]
-    if valued:
-        kept |= {min(valued, key=lambda i: points[i].value or 0.0), max(valued, key=lambda i: points[i].value or 0.0)}
-        kept.add(min(valued, key=lambda i: _SERIOUS.index(points[i].verdict)))
-    if len(valued) < len(part):
-        kept.add(next(i for i in part if points[i].value is None))
-    return kept
