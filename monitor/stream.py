@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from monitor.clock import DAY, HOUR
 from monitor.counts.groups import numbered
 from monitor.counts.slices import AgingSlices, Series, compaction
 from monitor.counts.tally import columns_labelled, columns_predicted, grouped
@@ -41,6 +42,8 @@ HALT_EVENTS: Final = 10_000
 """So many events decide whether to stop reading,"""
 HALT_LEAST: Final = 1_000
 """and fewer than this never do."""
+_NEVER: Final = 2**53
+"""After every moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +146,30 @@ class Stream:
         )
 
     def age(self, now: int) -> None:
-        """Let minutes that are too old at `now` become hours, where slices age. Move the windows to `now` first."""
-        old = self._slices
-        if not isinstance(old, AgingSlices):
+        """Let minutes that are too old at `now` become hours, where slices age. Move the windows to `now` first.
+
+        It goes on where the state says that the last one ended, so that the minutes that an earlier process left behind
+        become hours too; a day at a time, so that a long absence fits into memory.
+        """
+        if not isinstance(self._slices, AgingSlices):
             return
-        new = AgingSlices.at(now)
-        if new.boundary <= old.boundary:
-            return
-        changes = {
-            series: compaction(self.state.slices(series, old.boundary, new.boundary)) for series in self.state.series()
-        }
-        self.state.commit(Commit(slices=changes))
+        new = AgingSlices.at(now, self._slices.boundary)
+        done = self.state.boundary()
+        if done is None:
+            done = self._first_hour()
+        while done is not None and done < new.boundary:
+            end = min(done + DAY, new.boundary)
+            changes = {series: compaction(self.state.slices(series, done, end)) for series in self.state.series()}
+            self.state.commit(Commit(slices={one: hours for one, hours in changes.items() if hours}, boundary=end))
+            done = end
+        if self.state.boundary() != new.boundary:
+            self.state.commit(Commit(boundary=new.boundary))
         self._slices = new
+
+    def _first_hour(self) -> int | None:
+        """Return the hour of the first slice of all, None without slices."""
+        firsts = (next(iter(self.state.slices(one, 0, _NEVER)), None) for one in self.state.series())
+        return min((start // HOUR * HOUR for start, _ in filter(None, firsts)), default=None)
 
     def totals(self) -> Totals:
         """Return what became of every event read. It visits every row."""
@@ -240,7 +255,7 @@ def counted(settings: ModelSettings, vocabulary: Vocabulary, joined: Joined, sli
         return {}
     columns = (
         columns_predicted(layout, p.y_pred, p.sign),
-        columns_labelled(layout, q.y_true, q.y_pred, q.scores, q.sign),
+        columns_labelled(layout, q.y_true, q.y_pred, q.scores, q.sign, delay=q.labelled_at - q.predicted_at),
     )
     versions = len(vocabulary.versions)
     piece, starts = numbered(slices.starts(np.concatenate((p.predicted_at, q.predicted_at))))

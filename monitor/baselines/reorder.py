@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.counts import Counts, Layout
+from monitor.counts.durations import DELAY_BINS
 from monitor.counts.layout import BINS, CALIBRATION_BINS, LOSS_UNIT
 
 if TYPE_CHECKING:
@@ -65,10 +66,20 @@ def _moved(counts: Counts, place: NDArray[np.int64], layout: Layout) -> Counts:
             at = 2 * BINS - 1 - at  # the other class is the true one, and its score is 1 - p
         elif name == "calibration" and turned:
             at, n = _turned_calibration(at, n)
+        elif name == "delays":
+            at = _moved_delays(at, place, by_cell=layout.shapes[name][1] > 1)
         addresses.append(at + layout.offsets[name])
         numbers.append(n)
     moved = Counts.from_pairs(layout, np.concatenate(addresses), np.concatenate(numbers))
     return Counts(layout, moved.index, moved.value, counts.carried)
+
+
+def _moved_delays(at: NDArray[np.int64], place: NDArray[np.int64], *, by_cell: bool) -> NDArray[np.int64]:
+    """Return the addresses of delays, which are kept per confusion cell or per true class."""
+    owner, bins = np.divmod(at, DELAY_BINS)
+    k = len(place)
+    moved = place[owner // k] * k + place[owner % k] if by_cell else place[owner]
+    return moved * DELAY_BINS + bins
 
 
 def _turned_calibration(at: NDArray[np.int64], n: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
+from monitor.counts.durations import DELAY_BINS, LATENCY_BINS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,6 +32,8 @@ MOST_SCORED_CLASSES = 50
 """Above this only the top class's probability is kept: no histograms, no losses."""
 MOST_REWEIGHTED_CLASSES = 20
 """Up to this folds keep each class's histogram per TRUE class, so that a promised AUC can be reweighted to a mix."""
+MOST_DELAYED_CELLS = 20
+"""Up to so many classes delays are kept per confusion cell, above per true class: the address space stays small."""
 
 _REACH = 17.0
 BIN_EDGES: NDArray[np.float64] = expit(np.linspace(-_REACH, _REACH, BINS + 1))[1:-1]
@@ -60,6 +64,10 @@ class Layout:
       losses (K, 5)               per TRUE class, LOSS_FIELDS (0 rows above 50 classes)
       calibration (15, 3)         CALIBRATION_FIELDS in equal bins of the top class's probability (two classes: the
                                   positive's)
+      delays (K, J, 31)           labelled_at - predicted_at of the label that counts, in the bins of `durations.py`,
+                                  per confusion cell (J = K); for more than 20 classes per TRUE class alone (J = 1)
+      latency (34,)               `latency_ms` of every valid prediction event, duplicates included (a row does not
+                                  keep it, so that an earlier duplicate could not take back what a later one added)
       scores_by_class (K, K, 512) folds only, 3 to 20 classes: histogram of class k's score where the true class is i
     """
 
@@ -92,6 +100,8 @@ class Layout:
             "scores": (self.ranked, 2, BINS),
             "losses": (k if self.ranked else 0, len(LOSS_FIELDS)),
             "calibration": (CALIBRATION_BINS, len(CALIBRATION_FIELDS)),
+            "delays": (k, k if k <= MOST_DELAYED_CELLS else 1, DELAY_BINS),
+            "latency": (LATENCY_BINS,),
             "scores_by_class": (by_class, by_class, BINS),
         }
 
@@ -103,6 +113,11 @@ class Layout:
             offsets[name] = at
             at += prod(shape)
         return offsets
+
+    @property
+    def judged_size(self) -> int:
+        """Addresses that metrics are computed from: what comes before the durations."""
+        return self.offsets["delays"]
 
     @property
     def live_size(self) -> int:

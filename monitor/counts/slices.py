@@ -69,9 +69,16 @@ class AgingSlices:
     """A full hour, at most a day and an hour ago."""
 
     @classmethod
-    def at(cls, now: int) -> AgingSlices:
-        """Cut time as it is cut at `now`: a window of 24h that ends now starts on a minute."""
-        return cls((now - DAY) // HOUR * HOUR)
+    def at(cls, now: int, before: int | None = None) -> AgingSlices:
+        """Cut time as it is cut at `now`: a window of 24h that ends now starts on a minute.
+
+        `before` is the boundary so far. It does not go back where the clock did, since what has become hours stays
+        hours; but no further ahead than to the end of this hour, where the clock had been wrong by more than a day.
+        """
+        boundary = (now - DAY) // HOUR * HOUR
+        if before is None:
+            return cls(boundary)
+        return cls(max(boundary, min(before, -(-now // HOUR) * HOUR)))
 
     def starts(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the start of the slice of each moment, in epoch milliseconds."""

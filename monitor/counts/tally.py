@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from monitor.counts.counts import Counts
+from monitor.counts.durations import DELAY_BINS, delay_bins, latency_bins
 from monitor.counts.layout import BINS, CALIBRATION_BINS, CALIBRATION_FIELDS, LOSS_FIELDS, LOSS_UNIT, score_bins
 
 if TYPE_CHECKING:
@@ -74,15 +75,16 @@ def tally_labelled(
     group: NDArray[np.integer],
     groups: int,
     *,
+    delay: NDArray[np.int64] | None = None,
     by_class: bool = False,
 ) -> list[Counts]:
-    """Count labelled predictions: confusion, score histograms, losses and calibration.
+    """Count labelled predictions: confusion, score histograms, losses, calibration and delays.
 
     y_true, y_pred (n,) class indexes; scores (n, layout.score_columns), a row of NaN where there are none; sign (n,)
-    +1 or -1; group (n,) in [0, groups). `by_class` (folds) also counts every class's histogram per true class.
-    Returns `groups` Counts.
+    +1 or -1; group (n,) in [0, groups); delay (n,) ms from prediction to label, None (folds) where there is no such
+    thing. `by_class` (folds) also counts every class's histogram per true class. Returns `groups` Counts.
     """
-    columns = columns_labelled(layout, y_true, y_pred, scores, sign, by_class=by_class)
+    columns = columns_labelled(layout, y_true, y_pred, scores, sign, delay=delay, by_class=by_class)
     return grouped(layout, [(columns, group)], groups)
 
 
@@ -92,6 +94,13 @@ def columns_predicted(layout: Layout, y_pred: NDArray[np.integer], sign: NDArray
     return Columns(layout.live_size, sign.astype(np.float64), [address])
 
 
+def columns_latency(layout: Layout, latency: NDArray[np.float64]) -> Columns:
+    """Return what prediction events with a latency (n,) in ms add; events without one (NaN) add nothing."""
+    rows = np.flatnonzero(~np.isnan(latency))
+    address = layout.offsets["latency"] + latency_bins(latency[rows])
+    return Columns(layout.live_size, np.ones(len(latency)), [], rows, [address])
+
+
 def columns_labelled(
     layout: Layout,
     y_true: NDArray[np.integer],
@@ -99,11 +108,16 @@ def columns_labelled(
     scores: NDArray[np.float64],
     sign: NDArray[np.integer],
     *,
+    delay: NDArray[np.int64] | None = None,
     by_class: bool = False,
 ) -> Columns:
     """Return what labelled predictions add; arguments as of `tally_labelled`."""
     true, signs = y_true.astype(np.int64), sign.astype(np.float64)
-    confusion = layout.offsets["confusion"] + true * layout.classes + y_pred
+    cell = true * layout.classes + y_pred
+    units = [layout.offsets["confusion"] + cell]
+    if delay is not None:
+        owner = true if layout.shapes["delays"][1] == 1 else cell
+        units.append(layout.offsets["delays"] + owner * DELAY_BINS + delay_bins(delay))
     scored = ~np.isnan(scores[:, 0])
     rows = None if scored.all() else np.flatnonzero(scored)
     scored_signs = signs
@@ -112,7 +126,7 @@ def columns_labelled(
     return Columns(
         layout.size if by_class else layout.live_size,
         signs,
-        [confusion],
+        units,
         rows,
         list(_histograms(layout, true, scores, by_class=by_class)),
         [*_losses(layout, true, scores, scored_signs), *_calibration(layout, true, scores, scored_signs)],
@@ -189,7 +203,7 @@ def _summed_units(columns: Sequence[Column]) -> Sparse:
 def _summed_amounts(layout: Layout, columns: Sequence[Column], groups: int, size: int) -> Sparse:
     """Return the same of losses and calibration, whose few cells a group are dense even where the group is not."""
     low = layout.offsets["losses"]
-    width = layout.live_size - low
+    width = layout.judged_size - low
     most = max(1, _DENSE_CELLS // width)
     parts: list[Sparse] = []
     for first in range(0, groups, most):

@@ -61,6 +61,8 @@ class Standing(NamedTuple):
 
     y_true: int = NO_LABEL
     """What it counts as now: a class, RETRACTED or NO_LABEL."""
+    labelled_at: int = 0
+    """Of the label that says so."""
     matched: bool = False
     """It had a class at least once."""
     label_first: bool = False
@@ -85,8 +87,9 @@ def standing(predicted_at: int, labels: Sequence[tuple[int, ...]], rules: Rules)
         return _NOTHING
     for at in range(lo, hi):
         if labels[at][1] != RETRACTED:
-            return Standing(labels[hi - 1][1], matched=True, label_first=labels[at][0] < predicted_at)
-    return Standing(RETRACTED)
+            last = labels[hi - 1]
+            return Standing(last[1], last[0], matched=True, label_first=labels[at][0] < predicted_at)
+    return Standing(RETRACTED, labels[hi - 1][0])
 
 
 def history_of(predictions: Sequence[Scored], labels: Sequence[Mark], rules: Rules) -> History:

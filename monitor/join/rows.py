@@ -120,6 +120,8 @@ class Changes:
     y_pred: NDArray[np.int32]
     y_true: NDArray[np.int32]
     """The class; NO_LABEL throughout where identities are counted."""
+    labelled_at: NDArray[np.int64]
+    """Of the label that counts; means nothing where identities are counted."""
     scores: NDArray[np.float64]
 
     def __len__(self) -> int:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from monitor.join.rows import CodedLabels, CodedPredictions, Rows
     from monitor.join.rules import Outcomes, Rules
 
-    Counted = Mapping[int, tuple[Scored, int]]
+    Change = tuple[int, Scored, int, int]
+    """(sign, prediction, class or NO_LABEL, moment of the label)."""
+    Counted = Mapping[int, tuple[Scored, int, int]]
 
 
 def join_tangled(
@@ -27,16 +29,16 @@ def join_tangled(
 ) -> tuple[Changes, Changes, Outcomes]:
     """Join ids one at a time, writing into `after`; return the changes of identities and of labelled predictions."""
     threads = Threads(rules)
-    predicted: list[tuple[int, Scored, int]] = []
-    labelled: list[tuple[int, Scored, int]] = []
+    predicted: list[Change] = []
+    labelled: list[Change] = []
     for row, events in _events(predictions, labels):
         before, now, history = threads.advance(row_history(after, row, rules), events)
         predicted += _differences(
-            {p.version: (p, NO_LABEL) for p, _ in before}, {p.version: (p, NO_LABEL) for p, _ in now}
+            {p.version: (p, NO_LABEL, 0) for p, _ in before}, {p.version: (p, NO_LABEL, 0) for p, _ in now}
         )
         labelled += _differences(
-            {p.version: (p, stand.y_true) for p, stand in before if stand.y_true >= 0},
-            {p.version: (p, stand.y_true) for p, stand in now if stand.y_true >= 0},
+            {p.version: (p, stand.y_true, stand.labelled_at) for p, stand in before if stand.y_true >= 0},
+            {p.version: (p, stand.y_true, stand.labelled_at) for p, stand in now if stand.y_true >= 0},
         )
         _write(after, row, history, rules)
     return _changes(predicted, after), _changes(labelled, after), threads.outcomes
@@ -104,7 +106,7 @@ def _events(predictions: CodedPredictions, labels: CodedLabels) -> Iterator[tupl
         yield own, [events[i] for _, i in group]
 
 
-def _differences(before: Counted, now: Counted) -> Iterator[tuple[int, Scored, int]]:
+def _differences(before: Counted, now: Counted) -> Iterator[Change]:
     """Yield (-1, ...) for what is no longer counted and (+1, ...) for what is counted now."""
     for version, old in before.items():
         if now.get(version) != old:
@@ -114,15 +116,16 @@ def _differences(before: Counted, now: Counted) -> Iterator[tuple[int, Scored, i
             yield (1, *new)
 
 
-def _changes(found: list[tuple[int, Scored, int]], like: Rows) -> Changes:
+def _changes(found: list[Change], like: Rows) -> Changes:
     """Return the columns of what was found."""
-    n, scored = len(found), [p for _, p, _ in found]
+    n, scored = len(found), [p for _, p, _, _ in found]
     return Changes(
-        np.array([sign for sign, _, _ in found], np.int8),
+        np.array([sign for sign, _, _, _ in found], np.int8),
         np.array([p.version for p in scored], np.int32),
         np.array([p.segments for p in scored], np.int16).reshape(n, like.segments.shape[1]),
         np.array([p.predicted_at for p in scored], np.int64),
         np.array([p.y_pred for p in scored], np.int32),
-        np.array([y_true for _, _, y_true in found], np.int32),
+        np.array([y_true for _, _, y_true, _ in found], np.int32),
+        np.array([labelled_at for _, _, _, labelled_at in found], np.int64),
         np.array([p.scores for p in scored], np.float64).reshape(n, like.scores.shape[1]),
     )

@@ -79,10 +79,10 @@ def gather(layout: Layout, windows: Sequence[Counts], deff: ArrayLike = 1.0) -> 
         calibration = calibration.reshape(count, *layout.shapes["calibration"])
         scored = calibration[..., 0].sum(axis=-1)
         return Batch(layout, effect, stacked, None, occupied, None, None, None, calibration, scored)
-    flat = np.zeros((count, layout.live_size))
+    flat = np.zeros((count, layout.judged_size))
     for row, window in zip(flat, windows, strict=True):
-        live = window.index < layout.live_size
-        row[window.index[live]] = window.value[live]
+        judged = window.index.searchsorted(layout.judged_size)
+        row[window.index[:judged]] = window.value[:judged]
     confusion, scores, losses, calibration = (
         _plane(flat, layout, name) for name in ("confusion", "scores", "losses", "calibration")
     )

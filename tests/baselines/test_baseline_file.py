@@ -79,7 +79,7 @@ def test_nobody_reads_half_a_file_and_no_draft_is_left(path):
 
 def test_planes_that_this_version_does_not_know_are_carried(path):
     whole = baseline()
-    odd = {"delays": (np.array([3]), np.array([1]))}
+    odd = {"of_tomorrow": (np.array([3]), np.array([1]))}
     fold = whole.folds[0]
     counts = Counts(fold.counts.layout, fold.counts.index, fold.counts.value, odd)
     strange = file.sealed(

@@ -7,6 +7,7 @@ import pytest
 
 from monitor.baselines.file import sealed
 from monitor.baselines.reorder import in_order
+from monitor.clock import HOUR
 from monitor.counts import Layout, tally_labelled
 from monitor.statistics.baseline import Baseline, Fold
 
@@ -15,7 +16,8 @@ NAMES = ("ask", "buy", "cry")
 
 def counted(layout, y_true, y_pred, scores):
     one = np.ones(len(y_true), np.int64)
-    return tally_labelled(layout, y_true, y_pred, scores, one, one - 1, 1, by_class=True)[0]
+    delay = np.arange(len(y_true)) * HOUR
+    return tally_labelled(layout, y_true, y_pred, scores, one, one - 1, 1, delay=delay, by_class=True)[0]
 
 
 def of(layout, classes, counts):
@@ -49,11 +51,22 @@ def test_two_classes_in_either_order_with_either_one_positive(positive, order, w
     ours = of(layout, ("a", "b"), counted(layout, y_true, y_pred, scores))
     moved = in_order(ours, order, [("a", "b")[at] for at in order], other)
     expected = counted(other, place[y_true], place[y_pred], theirs)
-    for name in ("confusion", "scores", "losses", "calibration"):
+    for name in ("confusion", "scores", "losses", "calibration", "delays"):
         difference = moved.folds[0].counts.plane(name) - expected.plane(name)
         # 2^-24 is the unit of losses and calibration; squares of 1 - p round otherwise than those of p
         assert np.abs(difference).max() <= (300 if name in {"losses", "calibration"} else 0)
     assert moved.content_hash == ours.content_hash
+
+
+def test_many_classes_keep_their_delays_per_true_class():
+    layout, random = Layout(30), np.random.default_rng(2)
+    y_true, y_pred = random.integers(0, 30, (2, 100))
+    order, names = random.permutation(30), tuple(f"c{k}" for k in range(30))
+    place, scores = np.argsort(order), np.full((100, 30), 1 / 30)
+    moved = in_order(of(layout, names, counted(layout, y_true, y_pred, scores)), order.tolist(), names, layout)
+    there = counted(layout, place[y_true], place[y_pred], scores)
+    assert moved.folds[0].counts.sparse("delays")[1].sum() == 100
+    assert np.array_equal(moved.folds[0].counts.plane("delays"), there.plane("delays"))
 
 
 def test_the_same_order_is_the_same_baseline():

@@ -20,7 +20,7 @@ def counts_of(draw, layout):
     known = Counts.from_pairs(layout, np.array(list(cells), np.int64), np.array(list(cells.values()), np.int64))
     at = draw(st.lists(st.integers(0, 9), max_size=3, unique=True))
     n = [draw(st.integers(1, 5)) for _ in at]
-    return known + Counts.from_json(layout, {"delays": {"at": at, "n": n}})
+    return known + Counts.from_json(layout, {"of_tomorrow": {"at": at, "n": n}})
 
 
 @st.composite
@@ -55,7 +55,7 @@ def test_the_whole_is_the_sum_of_its_parts_in_any_order(parts, order):
 def test_counts_survive_json_and_planes_that_nobody_knows_are_carried(parts):
     a, b, _ = parts
     assert Counts.from_json(a.layout, a.to_json()) == a
-    assert ("delays" in a.to_json()) == bool(a.carried)
+    assert ("of_tomorrow" in a.to_json()) == bool(a.carried)
     assert (a + b - b).carried.keys() == a.carried.keys()
 
 
@@ -82,9 +82,9 @@ def test_planes_go_in_and_come_out():
 def test_counts_of_other_layouts_and_other_things_are_not_equal():
     assert Counts(Layout(2)) != Counts(Layout(3))
     assert Counts(Layout(2)) != 0
-    carried = Counts.from_json(Layout(2), {"delays": {"at": [1], "n": [1]}})
+    carried = Counts.from_json(Layout(2), {"of_tomorrow": {"at": [1], "n": [1]}})
     assert carried != Counts(Layout(2))
-    assert carried != Counts.from_json(Layout(2), {"delays": {"at": [1], "n": [2]}})
+    assert carried != Counts.from_json(Layout(2), {"of_tomorrow": {"at": [1], "n": [2]}})
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.clock import DAY
 from monitor.counts import Counts, Layout, tally_labelled, tally_predicted
+from monitor.counts.durations import DELAY_EDGES, LATENCY_BINS, LATENCY_EDGES
 from monitor.counts.layout import BIN_EDGES, LOSS_UNIT
-from monitor.counts.tally import columns_labelled, columns_predicted, grouped, losses
+from monitor.counts.tally import columns_labelled, columns_latency, columns_predicted, grouped, losses
 
 
 def events_of(layout, n, seed, unscored=0.2):
@@ -80,7 +82,7 @@ def assert_counts(counts, cells, layout, slack):
         flat[address] = n
     mine = np.zeros(layout.size)
     mine[counts.index] = counts.value
-    rounded = slice(layout.offsets["losses"], layout.live_size)
+    rounded = slice(layout.offsets["losses"], layout.judged_size)
     assert np.abs(mine[rounded] - flat[rounded]).max() <= slack
     flat[rounded] = mine[rounded] = 0
     assert np.array_equal(mine, flat)
@@ -126,6 +128,33 @@ def test_any_split_of_the_events_counts_the_same(seed, cut, groups_from):
         for part in (slice(cut), slice(cut, None))
     ]
     assert whole == [a + b for a, b in zip(*parts, strict=True)]
+
+
+@pytest.mark.parametrize("layout", [Layout(2), Layout(20), Layout(21)], ids=lambda layout: layout.classes)
+def test_delays_are_counted_per_cell_and_for_many_classes_per_true_class(layout):
+    n = 500
+    y_true, y_pred, scores, sign = events_of(layout, n, 8)
+    delay = np.random.default_rng(9).integers(-DAY, 70 * DAY, n)
+    (counts,) = tally_labelled(layout, y_true, y_pred, scores, sign, np.zeros(n, np.int64), 1, delay=delay)
+    wanted = np.zeros(layout.shapes["delays"], np.int64)
+    for true, pred, s, ms in zip(y_true, y_pred, sign, delay.tolist(), strict=True):
+        wanted[true, pred if layout.classes <= 20 else 0, sum(edge <= ms for edge in DELAY_EDGES.tolist())] += s
+    assert np.array_equal(counts.plane("delays"), wanted)
+    (without,) = tally_labelled(layout, y_true, y_pred, scores, sign, np.zeros(n, np.int64), 1)
+    assert not without.sparse("delays")[0].size
+    assert {name: plane for name, plane in counts.to_json().items() if name != "delays"} == without.to_json()
+
+
+def test_latencies_are_counted_where_events_carry_one():
+    layout = Layout(2)
+    latency = np.array([0.05, np.nan, 12.0, 14.9, 1e7])
+    found = grouped(layout, [(columns_latency(layout, latency), np.array([0, 0, 0, 1, 1]))], 2)
+    ten = LATENCY_EDGES.tolist().index(10.0) + 1
+    assert [np.flatnonzero(counts.plane("latency")).tolist() for counts in found] == [[0, ten], [ten, LATENCY_BINS - 1]]
+    assert [counts.predictions for counts in found] == [0, 0]
+    assert grouped(layout, [(columns_latency(layout, np.full(3, np.nan)), np.zeros(3, np.int64))], 1) == [
+        Counts(layout)
+    ]
 
 
 def test_a_correction_takes_back_what_was_counted():

@@ -74,7 +74,7 @@ def counts_of(layout, found, *, carried):
     """Counts with these cells."""
     index, value = np.array(list(found), np.int64), np.array(list(found.values()), np.int64)
     counts = Counts.from_pairs(layout, index, value)
-    return counts + Counts.from_json(layout, {"delays": {"at": [1], "n": [2]}}) if carried else counts
+    return counts + Counts.from_json(layout, {"of_tomorrow": {"at": [1], "n": [2]}}) if carried else counts
 
 
 def predictions(n, layout=None):

@@ -94,9 +94,10 @@ def wanted_slices(found):
 
     for version, segment, at, y_pred, _ in predicted.elements():
         add(version, segment, at, tally_predicted(LAYOUT, y_pred * one, one, zero, 1)[0])
-    for version, segment, at, y_pred, score, y_true in labelled.elements():
-        scores = np.full((1, 3), score)
-        add(version, segment, at, tally_labelled(LAYOUT, y_true * one, y_pred * one, scores, one, zero, 1)[0])
+    for version, segment, at, y_pred, score, y_true, labelled_at in labelled.elements():
+        columns = (y_true * one, y_pred * one, np.full((1, 3), score), one, zero, 1)
+        delay = (labelled_at - at) * UNIT * one
+        add(version, segment, at, tally_labelled(LAYOUT, *columns, delay=delay)[0])
     return slices
 
 

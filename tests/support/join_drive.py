@@ -56,7 +56,8 @@ def counted(changes, total, *, with_label):
             int(changes.y_pred[i]),
             float(changes.scores[i, 0]),
         )
-        total[(*row, int(changes.y_true[i])) if with_label else row] += int(changes.sign[i])
+        label = (int(changes.y_true[i]), int(changes.labelled_at[i]))
+        total[(*row, *label) if with_label else row] += int(changes.sign[i])
 
 
 def run(batches, law=LAW, *, all_tangled=False):

@@ -78,7 +78,7 @@ def final(events, law):
         totals["matched"] += bool(classes)
         totals["label_first"] += bool(classes) and classes[0].at < p.at
         if own and own[-1].y_true != NULL:
-            labelled[(*row, own[-1].y_true)] += 1
+            labelled[(*row, own[-1].y_true, own[-1].at)] += 1
     totals["duplicate"] = sum(isinstance(event, P) for event in events) - totals["predictions"]
     totals["labels"] = len(labels)
     return predicted, labelled, {name: n for name, n in totals.items() if n}
