@@ -1,0 +1,135 @@
+"""Why Kafka cannot be read now, in the same words for both clients: each names the address and what would help."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from monitor.errors import InputError, SourceUnavailable
+from monitor.sources.login import login_of
+
+if TYPE_CHECKING:
+    from monitor.config import SourceSettings
+    from monitor.sources.login import Login
+
+CONNECT_SECONDS: Final = 1.0
+"""How long a server has to take a connection."""
+
+_LISTENING: Final = 0.15
+"""Seconds that we listen after a TLS handshake: a server that refuses our certificate says so only then."""
+AGAIN: Final = "it is tried again"
+
+
+def reach(source: SourceSettings, login: Login, seconds: float) -> None:
+    """Open and close a connection to the first bootstrap server that takes one, within about `seconds` each.
+
+    Raises SourceUnavailable with the reason of each where none does. A library's own reason would be a time-out.
+    """
+    reasons = []
+    for server in source.bootstrap_servers:
+        reason = _reason(server, login.tls, seconds)
+        if reason is None:
+            return
+        reasons.append(f"{server}: {reason}")
+    remedy = "start the broker, or correct source.bootstrap_servers or source.security"
+    message = f"{'; '.join(reasons)}; {remedy}; {AGAIN}"
+    raise SourceUnavailable(message)
+
+
+def why(source: SourceSettings, seconds: float, reason: str) -> SourceUnavailable:
+    """Return the words for a question that was not answered in `seconds`, having looked what is wrong."""
+    try:
+        reach(source, login_of(source.security), CONNECT_SECONDS)
+    except SourceUnavailable as away:
+        return away
+    except InputError as unreadable:
+        return SourceUnavailable(str(unreadable))
+    return silent(source, seconds, reason)
+
+
+def silent(source: SourceSettings, seconds: float, reason: str = "") -> SourceUnavailable:
+    """Return the words for a broker that takes connections and does not answer, or not as Kafka does."""
+    security = source.security.protocol
+    return SourceUnavailable(
+        f"{names(source)}: no answer over {security} within {seconds:g} s{f' ({reason})' if reason else ''}; "
+        f"see that the broker is well and that this port speaks {security} (source.security.protocol); {AGAIN}"
+    )
+
+
+def refused(source: SourceSettings, reason: str) -> SourceUnavailable:
+    """Return the words for a login that the broker does not accept."""
+    security = source.security
+    who = f" of the user {security.username}" if security.username else ""
+    keys = "token_file" if security.mechanism == "OAUTHBEARER" else "mechanism, username and password_file"
+    return SourceUnavailable(
+        f"{names(source)}: the login{who} was refused: {reason.rstrip('. ')}; correct source.security ({keys}), "
+        f"or the user on the broker; {AGAIN}"
+    )
+
+
+def forbidden(source: SourceSettings, what: str) -> SourceUnavailable:
+    """Return the words for a right that is lacking; `what` names it: `read the topic X`."""
+    who = f"the user {source.security.username}" if source.security.username else "our login"
+    return SourceUnavailable(f"{names(source)}: {who} may not {what}; grant it with kafka-acls; {AGAIN}")
+
+
+def missing(
+    source: SourceSettings, topic: str, remedy: str = "create it or correct the configuration"
+) -> SourceUnavailable:
+    """Return the words for a topic that is not there."""
+    return SourceUnavailable(f"topic {topic} does not exist at {names(source)}; {remedy}; it is looked for again")
+
+
+def names(source: SourceSettings) -> str:
+    """Return the addresses that are configured."""
+    return ", ".join(source.bootstrap_servers)
+
+
+def _reason(server: str, tls: ssl.SSLContext | None, seconds: float) -> str | None:
+    """Return why this server cannot be talked to; None where it can."""
+    host, _, port = server.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        with socket.create_connection((host, int(port)), seconds) as plain:
+            if tls is None:
+                return None
+            with tls.wrap_socket(plain, server_hostname=host) as secure:
+                return _refusal(secure)
+    except (OSError, ValueError) as wrong:
+        return _failure(wrong, seconds)
+
+
+def _failure(wrong: OSError | ValueError, seconds: float) -> str:
+    """Return the words for what happened on the way to a connection."""
+    words = "is no HOST:PORT"
+    match wrong:
+        case TimeoutError():
+            words = f"no connection within {seconds:g} s"
+        case socket.gaierror():
+            words = "the name is not known"
+        case ssl.SSLCertVerificationError():
+            words = f"its certificate is not trusted: {wrong.verify_message} (source.security.ca_file)"
+        case ssl.SSLError():
+            words = f"no TLS: {_words(wrong)}"
+        case ConnectionResetError() | BrokenPipeError():
+            words = "the connection was closed at once"
+        case OSError():
+            words = (wrong.strerror or str(wrong)).lower()
+    return words
+
+
+def _refusal(secure: ssl.SSLSocket) -> str | None:
+    """Return what a server says against our certificate after the handshake, None where it waits for us to speak."""
+    secure.settimeout(_LISTENING)
+    try:
+        secure.recv(1)
+    except TimeoutError:
+        return None
+    except ssl.SSLError as wrong:
+        return f"it refuses our certificate: {_words(wrong)} (source.security.cert_file)"
+    return "it closed the connection after the TLS handshake"
+
+
+def _words(wrong: ssl.SSLError) -> str:
+    return (wrong.reason or str(wrong)).replace("_", " ").lower()
