@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.clock import HOUR
+from monitor.clock import DAY, HOUR
 from monitor.counts.windows import TrackKey, Windows
 from monitor.statistics.evaluate import WindowCounts, evaluate
 from monitor.statistics.promise import promises_of
@@ -87,9 +87,10 @@ class Reporter:
         """Forget the slices that no window reaches any more.
 
         Where a window stands now it still needs its slices, to move on. One that begins later reaches back to
-        `label_horizon` and its length before now; the daemon rounds its end down to an hour, its start to a slice.
+        `label_horizon` and its length before now; the daemon rounds its end down to an hour, its start to a slice. And
+        a clock may be set back: a day more costs 24 slices and keeps its windows whole.
         """
-        reach = model.label_horizon.millis + max(window.millis for window in model.windows) + 2 * HOUR
+        reach = model.label_horizon.millis + max(window.millis for window in model.windows) + 2 * HOUR + DAY
         begins = max(window.as_of for window in due) - reach
         oldest = self._windows.oldest(model.name)
         self._state.drop_slices(model.name, begins if oldest is None else min(begins, oldest))
