@@ -41,6 +41,9 @@ class Topic:
     identity: int | None
     """A number of the topic's own id, in 63 bits: a topic that was deleted and made again has another one. None: this
     broker does not tell."""
+    rights: Collection[str] | None = None
+    """What our login may do with it, in Kafka's names (READ, WRITE, DESCRIBE_CONFIGS, ...); None: this broker does not
+    tell."""
 
 
 class Bounds(NamedTuple):

@@ -71,7 +71,10 @@ class KafkaPython:
                     raise error
                 numbers = sorted(each["partition_index"] for each in topic["partitions"])
                 identity = UUID(str(topic.get("topic_id") or UUID(int=0))).int & _IDENTITY
-                found[topic["name"]] = Topic(tuple(numbers), identity or None)
+                rights = topic.get("authorized_operations")
+                found[topic["name"]] = Topic(
+                    tuple(numbers), identity or None, None if rights is None else tuple(sorted(rights))
+                )
         return found
 
     def settings(self, topic: str) -> Mapping[str, str]:
