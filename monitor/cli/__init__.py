@@ -22,9 +22,10 @@ from monitor.errors import FoldwatchError, InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
-COMMANDS = ("demo", "init", "check", "run", "backtest", "baseline")
-"""In the order in which somebody meets them; each is `monitor.cli.COMMAND`."""
+COMMANDS = ("demo", "init", "check", "run", "dead-letters", "backtest", "baseline")
+"""In the order in which somebody meets them; each is `monitor.cli.COMMAND`, with `_` for `-`."""
 
 _EPILOG = """\
 example:
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command is None:
             _parser().print_help(sys.stderr)
             return USAGE_ERROR
-        code: int = importlib.import_module(f"monitor.cli.{args.command}").run(args)
+        code: int = _module(args.command).run(args)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse, after --help or a usage error
         return stop.code if isinstance(stop.code, int) else 0
@@ -63,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one message and not a traceback
         return _failed(error, debug=debug)
     return code
+
+
+def _module(command: str) -> ModuleType:
+    """Import what knows a command."""
+    return importlib.import_module(f"monitor.cli.{command.replace('-', '_')}")
 
 
 def _failed(error: Exception, *, debug: bool) -> int:
@@ -91,6 +97,14 @@ def _say(text: str) -> None:
     print(" ".join(text.splitlines()), file=sys.stderr)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves the longest command room on its line: argparse forgets that commands are indented twice."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(map(len, COMMANDS)) + 2 * self._indent_increment
+
+
 def _never_fail_to_encode() -> None:
     """Write what the terminal's encoding does not have as escapes, such as file names that are not UTF-8."""
     for stream in (sys.stdout, sys.stderr):
@@ -104,12 +118,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="foldwatch",
         description="Does production agree with what cross-validation promised?",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"foldwatch {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (or FOLDWATCH_DEBUG=1)")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name in COMMANDS:
-        importlib.import_module(f"monitor.cli.{name}").register(subparsers)
+        _module(name).register(subparsers)
     return parser

@@ -6,11 +6,9 @@ import argparse
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from monitor.config import Settings
 
 FOUND_WORSE = 1
@@ -51,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from monitor.backtest import run as replay_history
     from monitor.baselines.in_force import load_baselines
     from monitor.cli.options import moment
+    from monitor.cli.output import output
     from monitor.cli.progress import Progress
     from monitor.clock import SystemClock
     from monitor.config import load
@@ -71,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json == args.html == "-":
         raise InputError(Problem("--html", "stdout cannot take two reports", "write one of them to a file"))
     with ExitStack() as stack:
-        json_file = _output(args.json, "--json", stack)
-        html_file = _output(args.html, "--html", stack)
+        json_file = output(args.json, "--json", stack)
+        html_file = output(args.html, "--html", stack)
         progress = stack.enter_context(Progress())
         replay = Replay(
             settings,
@@ -117,37 +116,3 @@ def _every(text: str | None, settings: Settings) -> int:
     if every % MINUTE:
         raise InputError(Problem("--every", f"{text} is no multiple of 1m", "write whole minutes, such as 15m"))
     return every
-
-
-def _output(name: str | None, option: str, stack: ExitStack) -> BinaryIO | None:
-    """Open where a report goes, before anything is read; a run that fails leaves no half-written file."""
-    from monitor.errors import InputError, Problem
-
-    if name is None:
-        return None
-    if name == "-":
-        return sys.stdout.buffer
-    path, place = Path(name), f"{option} {name}"
-    remedy = "name a file in a folder that exists and that you may write to"
-    if path.is_dir():
-        raise InputError(Problem(place, "cannot be written (it is a folder)", remedy))
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        file = temporary.open("wb")
-    except OSError as error:
-        raise InputError(Problem(place, f"cannot be written ({error.strerror})", remedy)) from error
-    stack.push(_keep_if_whole(file, temporary, path))
-    return file
-
-
-def _keep_if_whole(file: BinaryIO, temporary: Path, path: Path) -> Callable[..., None]:
-    """Return what closes a report and puts it in its place, or removes it where something failed."""
-
-    def leave(kind: type[BaseException] | None, *_: object) -> None:
-        file.close()
-        if kind is None:
-            temporary.replace(path)
-        else:
-            temporary.unlink()
-
-    return leave

@@ -1,74 +1,78 @@
-"""Dead letters in a file: rejected events as JSON lines, with the reason and the original bytes."""
+"""Where dead letters are kept, as the configuration says: in a topic, in a file, or nowhere."""
 
 from __future__ import annotations
 
-import base64
-import os
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from monitor.clock import format_time
-from monitor.errors import InputError, Problem, SourceUnavailable
+from monitor.errors import InputError, Problem
+from monitor.sources.clients import open_client
+from monitor.sources.dead_letter_file import DeadLetterFile, read_file
+from monitor.sources.dead_letter_topic import DeadLetterTopic, read_topic
+from monitor.sources.letter_return import ToFiles, ToTopics
+from monitor.sources.letters import each_once
+from monitor.sources.reach import names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from monitor.sources.source import Rejected
+    from monitor.config import Settings
+    from monitor.sources.letter_return import Return
+    from monitor.sources.letters import DeadLetters, Letter
+
+__all__ = ["DeadLetterFile", "Kept", "kept_letters", "open_dead_letters"]
 
 
-class DeadLetterFile:
-    """Appends to one file: `{key, value, reason, detail, at}`.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The dead letters of a configuration."""
 
-    `key` is the place of the bad event, `value` its bytes as they were read: text, or base64 with `"encoding":
-    "base64"` beside it where they are not UTF-8.
+    place: str
+    """The topic with its broker, or the file."""
+    letters: Iterator[Letter]
+    """Each once. Reading them raises InputError where topic or file is not there."""
+    way_back: Callable[[], Return]
+    """Opens the way back to where they came from."""
+
+
+def open_dead_letters(settings: Settings) -> DeadLetters | None:
+    """Return what keeps rejected events; None: the configuration names no place, and they are counted alone.
+
+    Raises InputError where a file cannot be written; a topic is looked for at the first letter.
     """
+    kept = settings.source.dead_letters
+    if kept.topic is not None and settings.source.kind == "kafka":
+        return DeadLetterTopic(open_client(settings.source), kept.topic, settings.source)
+    return None if kept.path is None else DeadLetterFile(kept.path)
 
-    def __init__(self, path: Path) -> None:
-        """Open `path` for appending, and make its directory. Raises InputError where that cannot be done."""
-        self._path = path
+
+@contextmanager
+def kept_letters(settings: Settings) -> Iterator[Kept]:
+    """Open the dead letters of a configuration for reading; the daemon that writes them is not disturbed.
+
+    Raises InputError where the configuration names no place, SourceUnavailable where the broker is away.
+    """
+    source, place = settings.source, settings.source.dead_letters
+    if source.kind == "kafka" and place.topic is not None:
+        client = open_client(source)
+        inputs = [each.topic for each in (source.predictions, source.labels) if each.topic is not None]
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab+", buffering=0)
-            self._end_last_line()
-        except OSError as wrong:
-            finding = f"cannot be written ({wrong.strerror or wrong})"
-            raise InputError(
-                Problem(str(path), finding, "change source.dead_letters.path or its permissions")
-            ) from wrong
-
-    def write(self, rejected: Sequence[Rejected], at: int) -> None:
-        """Append these; `at` is the moment of reading, in epoch milliseconds.
-
-        Raises SourceUnavailable where the disk refuses: nothing is dropped silently.
-        """
-        if not rejected:
-            return
-        lines = b"".join(msgspec.json.encode(_entry(each, at)) + b"\n" for each in rejected)
-        try:
-            while lines:
-                lines = lines[self._file.write(lines) :]
-        except OSError as wrong:
-            message = f"{self._path}: dead letters cannot be written: {wrong.strerror or wrong}"
-            raise SourceUnavailable(message) from wrong
-
-    def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        self._file.close()
-
-    def _end_last_line(self) -> None:
-        """End a line that a killed writer left unfinished."""
-        if self._file.seek(0, os.SEEK_END):
-            self._file.seek(-1, os.SEEK_END)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
-
-
-def _entry(rejected: Rejected, at: int) -> dict[str, str]:
-    about = {"reason": rejected.reason, "detail": rejected.detail, "at": format_time(at)}
-    try:
-        return {"key": rejected.place, "value": rejected.original.decode(), **about}
-    except UnicodeDecodeError:
-        value = base64.b64encode(rejected.original).decode()
-        return {"key": rejected.place, "value": value, "encoding": "base64", **about}
+            yield Kept(
+                f"{place.topic} on {names(source)}",
+                each_once(read_topic(client, place.topic, source)),
+                lambda: ToTopics(client, inputs, source),
+            )
+        finally:
+            client.close()
+    elif source.kind == "files" and place.path is not None:
+        yield Kept(str(place.path), each_once(read_file(place.path)), ToFiles)
+    else:
+        key = "topic" if source.kind == "kafka" else "path"
+        raise InputError(
+            Problem(
+                f"{settings.path or 'configuration'}: source.dead_letters.{key}",
+                "is missing: rejected events are counted, not kept",
+                f"name a {'topic' if key == 'topic' else 'file'} and restart `foldwatch run`",
+            )
+        )
