@@ -34,3 +34,10 @@ class InputError(FoldwatchError):
 
 class SourceUnavailable(FoldwatchError):  # noqa: N818 - the state of the world, named as it is reported
     """The broker or file behind a source is away; the message says which and what would help. Trying again may work."""
+
+
+class StateBroken(FoldwatchError):  # noqa: N818 - the state of the world, named as it is reported
+    """The state cannot be written or read any more: disk full or read-only, a damaged file.
+
+    The message names path, finding and remedy. Nothing was committed: after a restart it goes on where it stopped.
+    """
