@@ -32,6 +32,10 @@ class InputError(FoldwatchError):
         self.problems = problems
 
 
+class StateInUse(InputError):
+    """The store belongs to another process now: the running daemon, or a second one that must not start."""
+
+
 class SourceUnavailable(FoldwatchError):  # noqa: N818 - the state of the world, named as it is reported
     """The broker or file behind a source is away; the message says which and what would help. Trying again may work."""
 
