@@ -22,6 +22,14 @@ class MessageTooLarge(SourceUnavailable):
     """The broker takes no message of this size: the same one will never be written, a shorter one may."""
 
 
+class LoginRefused(SourceUnavailable):
+    """The broker answers, and does not accept our login."""
+
+
+class Forbidden(SourceUnavailable):
+    """The broker accepts our login, which lacks a right."""
+
+
 class Partition(NamedTuple):
     """One partition of a topic."""
 

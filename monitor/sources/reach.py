@@ -57,21 +57,21 @@ def silent(source: SourceSettings, seconds: float, reason: str = "") -> SourceUn
     )
 
 
-def refused(source: SourceSettings, reason: str) -> SourceUnavailable:
+def refused(source: SourceSettings, reason: str) -> LoginRefused:
     """Return the words for a login that the broker does not accept."""
     security = source.security
     who = f" of the user {security.username}" if security.username else ""
     keys = "token_file" if security.mechanism == "OAUTHBEARER" else "mechanism, username and password_file"
-    return SourceUnavailable(
+    return LoginRefused(
         f"{names(source)}: the login{who} was refused: {reason.rstrip('. ')}; correct source.security ({keys}), "
         f"or the user on the broker; {AGAIN}"
     )
 
 
-def forbidden(source: SourceSettings, what: str) -> SourceUnavailable:
+def forbidden(source: SourceSettings, what: str) -> Forbidden:
     """Return the words for a right that is lacking; `what` names it: `read the topic X`."""
     who = f"the user {source.security.username}" if source.security.username else "our login"
-    return SourceUnavailable(f"{names(source)}: {who} may not {what}; grant it with kafka-acls; {AGAIN}")
+    return Forbidden(f"{names(source)}: {who} may not {what}; grant it with kafka-acls; {AGAIN}")
 
 
 def missing(
