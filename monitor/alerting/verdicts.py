@@ -7,17 +7,22 @@ tickets, never pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from monitor.config import ModelSettings
     from monitor.report.course import Judged
     from monitor.statistics.report import MetricResult
 
-ALERT = "FoldwatchObjectiveWorse"
+ALERT: Final = "FoldwatchObjectiveWorse"
+PART: Final = "alerts"
+"""Name of what `VerdictAlerts.packed` returns among the parts of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,41 @@ class VerdictAlerts:
         elif result.verdict is not Verdict.WORSE and key in self._open:
             at = self._open.pop(key)
             self._episodes[at] = replace(self._episodes[at], resolved_at=window.as_of)
+
+    def packed(self, since: int) -> bytes:
+        """Return the episodes that last, and those that ended at `since` or later."""
+        return msgspec.msgpack.encode(
+            [alert for alert in self._episodes if alert.resolved_at is None or alert.resolved_at >= since]
+        )
+
+    def restore(self, packed: Iterable[bytes], models: Mapping[str, ModelSettings], now: int) -> None:
+        """Go on with the episodes of an earlier process, as packed one evaluation after the other.
+
+        An episode goes on as long as its objective is configured; that of an objective which is gone ends now. Raises
+        ValueError where they are damaged.
+        """
+        known: dict[tuple[str, str, str, int], Alert] = {}
+        try:
+            for part in packed:
+                for alert in msgspec.msgpack.decode(part, type=list[Alert]):
+                    known[alert.model, alert.version, alert.slo, alert.at] = alert
+        except msgspec.MsgspecError as error:
+            raise ValueError(str(error)) from error
+        promised = {
+            (model.name, o.name, o.metric, o.class_, o.segment) for model in models.values() for o in model.objectives
+        }
+        self._episodes = sorted(known.values(), key=lambda alert: (alert.at, alert.model, alert.version, alert.slo))
+        for at, alert in enumerate(self._episodes):
+            if alert.resolved_at is not None:
+                continue
+            key = (alert.model, alert.version, alert.slo)
+            earlier = self._open.get(key)
+            if earlier is not None:
+                self._episodes[earlier] = replace(self._episodes[earlier], resolved_at=alert.at)
+            if (alert.model, alert.slo, alert.metric, alert.class_, alert.segment) in promised:
+                self._open[key] = at
+            else:
+                self._episodes[at] = replace(alert, resolved_at=now)
 
     @property
     def alerts(self) -> Sequence[Alert]:

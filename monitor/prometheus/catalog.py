@@ -108,6 +108,12 @@ WAITING_LABELS: Final = _gauge("waiting_labels", "Label events whose prediction 
 DEAD_LETTERS: Final = _counter("dead_letters", "Events rejected as invalid, by reason.", ("reason",))
 SKIPPED: Final = _counter("skipped", "Valid events that are not ours to count, by reason.", ("reason",))
 
+LAG: Final = _gauge(
+    "consumer_lag", "Messages of a partition that wait to be read, as last heard.", ("topic", "partition")
+)
+RESETS: Final = _counter(
+    "offset_resets", "Partitions that began anew because what was to be read next was gone.", ("topic",)
+)
 HALTED: Final = _gauge("halted", "1 while reading has stopped because too many events were rejected.")
 LAST_EVALUATION: Final = _gauge("last_evaluation_timestamp_seconds", "When the report was evaluated.")
 LAST_LABEL: Final = _gauge(
@@ -143,6 +149,8 @@ CATALOG: Final[tuple[Metric, ...]] = (
     WAITING_LABELS,
     DEAD_LETTERS,
     SKIPPED,
+    LAG,
+    RESETS,
     HALTED,
     LAST_EVALUATION,
     LAST_LABEL,

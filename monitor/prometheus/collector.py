@@ -62,6 +62,7 @@ class SnapshotCollector(Collector):
                 yield from samples
         yield catalog.SERIES_LEFT_OUT, {}, left_out
         yield from _received(snapshot)
+        yield from _read(snapshot)
         yield from _about(snapshot)
 
 
@@ -164,6 +165,17 @@ def _received(snapshot: Snapshot) -> Iterator[Sample]:
     ):
         for reason in sorted({*known, *reasons}):
             yield metric, {"reason": reason}, reasons.get(reason, 0)
+
+
+def _read(snapshot: Snapshot) -> Iterator[Sample]:
+    """Yield how the source is being read. Each topic that is read has its counter from the start."""
+    reading, source = snapshot.reading, snapshot.settings.source
+    for name, lag in sorted(reading.lag.items()):
+        topic, _, partition = name.rpartition("/")
+        yield catalog.LAG, {"topic": topic, "partition": partition}, lag
+    topics = {one.topic for one in (source.predictions, source.labels) if one.topic is not None}
+    for topic in sorted({*topics, *reading.resets}):
+        yield catalog.RESETS, {"topic": topic}, reading.resets.get(topic, 0)
 
 
 def _about(snapshot: Snapshot) -> Iterator[Sample]:

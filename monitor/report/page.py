@@ -16,6 +16,7 @@ from monitor.report.markup import Markup, tag
 from monitor.report.panels import panel
 from monitor.report.plots import LEGEND
 from monitor.report.promises import promises
+from monitor.report.reading import away, source
 from monitor.report.received import received, rung
 from monitor.report.version import Version, versions
 from monitor.statistics.report import Maturity
@@ -94,6 +95,7 @@ def _stamp(snapshot: Snapshot) -> str:
     told = (
         str(snapshot.report.as_of if snapshot.report else None),
         snapshot.halted or "",
+        snapshot.reading.trouble or "",
         snapshot.announcement.title if snapshot.announcement else "",
     )
     return "|".join(told)
@@ -118,12 +120,14 @@ def _main(snapshot: Snapshot, shown: list[Version]) -> list[Markup | None]:
         tag("section", tag("h2", "Reading has stopped"), tag("p", snapshot.halted), class_="halted", role="alert")
         if snapshot.halted
         else None,
+        away(snapshot.reading),
         tag("section", tag("h2", notice.title), tag("p", notice.text), class_="announcement", aria_live="polite")
         if notice
         else None,
         _overview(shown) if len(shown) > 1 else None,
         *(map(_version, shown) if shown else [_nothing_yet(snapshot)]),
         rung(snapshot.alerts),
+        source(snapshot.reading),
         received(snapshot.totals),
     ]
 

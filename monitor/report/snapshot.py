@@ -96,6 +96,22 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How the source is being read, since the process started."""
+
+    trouble: str | None = None
+    """Why nothing is read at present, in words; None while events are read."""
+    last_read_at: int | None = None
+    """When events were last read: by the clock on the wall, not by the events' own."""
+    lag: Mapping[str, int] = field(default_factory=dict)
+    """Partition -> messages that wait there to be read, as last heard; where the source can tell."""
+    resets: Mapping[str, int] = field(default_factory=dict)
+    """Topic -> partitions that had to begin anew because what was to be read next was gone."""
+    notices: Sequence[tuple[int, str]] = ()
+    """(moment, what the source had to say), the last few, in time order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Announcement:
     """A headline that a page or a terminal shows above everything: the demo's phase."""
 
@@ -119,6 +135,7 @@ class Snapshot:
     """(model, version) -> the folds that it is compared with."""
     activity: Mapping[str, Activity] = field(default_factory=dict)
     """model -> what it received."""
+    reading: Reading = field(default_factory=Reading)
     alerts: Sequence[AlertEntry] = ()
     """In time order."""
     courses: Sequence[Course] = ()
