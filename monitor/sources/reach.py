@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from monitor.errors import InputError, SourceUnavailable
+from monitor.sources.client import Forbidden, LoginRefused
 from monitor.sources.login import login_of
 
 if TYPE_CHECKING:
