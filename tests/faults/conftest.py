@@ -1,0 +1,52 @@
+"""The faults harness: `pytest tests/faults` is its short form, `--long` the long one; `--seed N`: another bad day."""
+
+from __future__ import annotations
+
+import pytest
+from broker import Broker
+from faults_scene import Scene
+
+SHORT_SEED = 5
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("faults")
+    group.addoption("--long", action="store_true", help="the long form: 200 kills, a broker away for 60 s, levels")
+    group.addoption("--seed", type=int, default=SHORT_SEED, help=f"of everything random (default: {SHORT_SEED})")
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    """Whether this is the long form."""
+    return request.config.getoption("--long", default=False)
+
+
+@pytest.fixture
+def seed(request):
+    """The seed of everything random in a scenario; printed with a failure, as any output is."""
+    number = request.config.getoption("--seed", default=SHORT_SEED)
+    print(f"to see it again: pytest '{request.node.nodeid}' --seed {number}")  # noqa: T201 - a failure shows it
+    return number
+
+
+@pytest.fixture(scope="session")
+def mortal(kafka, tmp_path_factory):
+    """A broker that scenarios of this folder may torment; whoever ends it starts it again."""
+    assert kafka.is_file()
+    with Broker(tmp_path_factory.mktemp("mortal")) as running:
+        yield running
+
+
+@pytest.fixture
+def scene_of(mortal, tmp_path, seed):
+    """Make scenes; in the end no daemon is left, and none of them has shown a traceback."""
+    scenes = []
+
+    def make(**options):
+        scene = Scene(options.pop("broker", mortal), tmp_path, seed, **options)
+        scenes.append(scene)
+        return scene
+
+    yield make
+    for scene in scenes:
+        scene.close()

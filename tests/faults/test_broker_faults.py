@@ -1,0 +1,93 @@
+import random
+import time
+
+import pytest
+from faults_end import ends_well
+from faults_proxy import DetouredBroker
+from faults_scene import Watch, until
+
+QUARTERS = 4
+
+
+def quarter(scene, number):
+    n = len(scene.messages)
+    scene.produce(scene.messages[number * n // QUARTERS : (number + 1) * n // QUARTERS])
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_a_broker_that_restarts_dies_and_stays_away_costs_readiness_but_neither_health_nor_events(
+    scene_of, mortal, long, client
+):
+    scene = scene_of(client=client)
+    quarter(scene, 0)
+    mortal.stop()
+    try:
+        daemon = scene.start()
+        with Watch(daemon) as watch:
+            until(lambda: len(watch.ready) > 10, "it starts without a broker")
+            assert set(watch.ready) == {503}
+            assert scene.bootstrap in daemon.get("-/ready")[1]
+            mortal.start()
+            until(daemon.ready, lambda: f"it reads:\n{daemon.said[-2000:]}")
+            for number, (end, away) in enumerate(
+                [(mortal.stop, 0), (mortal.kill, 0), (mortal.kill, 60 if long else 3)]
+            ):
+                end()
+                until(lambda: not daemon.ready(), "it notices that the broker is gone", 60)
+                back = time.monotonic() + away
+                until(lambda back=back: time.monotonic() > back, "time goes by", 90)
+                assert not daemon.ready()
+                mortal.start()
+                quarter(scene, number + 1)
+                until(daemon.ready, lambda: f"it reads again:\n{daemon.said[-2000:]}")
+            ends_well_watched(scene, daemon, watch)
+    finally:
+        mortal.start()
+
+
+def ends_well_watched(scene, daemon, watch):
+    """It was healthy all the time."""
+    truth = scene.truth()
+    daemon.settle(truth.read)
+    assert set(watch.healthy) == {200}
+    watch.over()
+    ends_well(scene, daemon)
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_a_broker_that_stands_still_now_and_then_only_takes_longer(scene_of, mortal, seed, long, client):
+    scene = scene_of(client=client)
+    daemon = scene.start()
+    rng = random.Random(seed)
+    with Watch(daemon) as watch:
+        for number in range(QUARTERS):
+            quarter(scene, number)
+            for _ in range(20 if long else 3):
+                mortal.pause()
+                try:
+                    time.sleep(rng.uniform(0.05, 2.0 if long else 0.5))
+                finally:
+                    mortal.resume()
+                time.sleep(rng.uniform(0.0, 0.2))
+        ends_well_watched(scene, daemon, watch)
+
+
+@pytest.fixture(scope="module")
+def detoured(kafka, tmp_path_factory):
+    assert kafka.is_file()
+    with DetouredBroker(tmp_path_factory.mktemp("detoured")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_a_slow_way_to_the_broker_that_drops_connections_only_takes_longer(scene_of, detoured, long, client):
+    scene = scene_of(broker=detoured, client=client, bootstrap=detoured.detour)
+    proxy = detoured.proxy
+    proxy.delay, proxy.rate, proxy.dropping = 0.005, 4_000_000, 0.02
+    daemon = scene.start()
+    with Watch(daemon) as watch:
+        for number in range(QUARTERS):
+            quarter(scene, number)
+            until(lambda number=number: proxy.dropped > number * (5 if long else 1), "connections are dropped", 120)
+        proxy.delay, proxy.dropping = 0.0, 0.0
+        ends_well_watched(scene, daemon, watch)

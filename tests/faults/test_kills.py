@@ -1,0 +1,85 @@
+import random
+import time
+
+import pytest
+from faults_end import ends_well
+from faults_events import Day
+from faults_scene import until
+
+from monitor.clock import HOUR
+
+DIES = ("opened", "sought", "polled", "buried", "commit", "torn", "amid", "committed", "told")
+
+
+def pieces_of(messages, size):
+    return [messages[at : at + size] for at in range(0, len(messages), size)]
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_killed_at_random_moments_nothing_is_lost_and_nothing_counted_twice(scene_of, seed, long, client):
+    kills = (200 if long else 10) if client == "kafka-python" else (50 if long else 3)
+    scene = scene_of(client=client, day=Day(ids=20_000) if long else None)
+    rng = random.Random(seed)
+    pieces = pieces_of(scene.messages, len(scene.messages) // (3 * kills) + 1)
+    for _ in range(kills):
+        daemon = scene.start(real=False)
+        if rng.random() < 0.3:  # while it starts
+            instant = time.monotonic() + rng.uniform(0.0, 2.0)
+        else:
+            assert daemon.url
+            instant = time.monotonic() + rng.uniform(0.0, 0.6)
+        while time.monotonic() < instant:
+            if pieces and rng.random() < 0.2:
+                scene.produce(pieces.pop(0))
+            time.sleep(0.01)
+        daemon.kill()
+    for piece in pieces:
+        scene.produce(piece)
+    ends_well(scene)
+
+
+def test_killed_at_each_point_of_a_step_nothing_is_lost_and_nothing_counted_twice(scene_of, seed, long):
+    scene = scene_of(day=Day(ids=10_000) if long else None)
+    rng = random.Random(seed)
+    points = list(DIES) * (10 if long else 1)
+    rng.shuffle(points)
+    pieces = pieces_of(scene.messages, len(scene.messages) // (6 * len(points)))
+    for point in points:
+        budget = rng.choice([1, 7, 8, 60, 500, 3000])
+        daemon = scene.start(die=f"{point}:{rng.choice([1, 1, 2])}:{budget}")
+        instant = 0.0
+        while daemon.alive:
+            if pieces and time.monotonic() > instant:
+                scene.produce(pieces.pop(0))
+                instant = time.monotonic() + 0.25
+            time.sleep(0.01)
+            assert pieces or time.monotonic() < instant + 20, daemon.said[-2000:]
+        assert daemon.wait() < 0, (point, daemon.said[-3000:])
+    for piece in pieces:
+        scene.produce(piece)
+    ends_well(scene)
+
+
+def test_sigterm_ends_it_within_seconds_also_under_load_and_without_a_broker(scene_of, mortal, seed):
+    scene = scene_of(begin=(int(time.time() * 1000) // HOUR - 30 * 24) * HOUR, day=Day(ids=3000))
+    scene.produce()
+    ends = scene.truth().read
+    daemon = scene.start(real=True)
+    until(lambda: 0 < daemon.read() < ends or daemon.read(), "it reads")
+    daemon.stop()
+    daemon = scene.start(real=True)
+    until(daemon.ready, "it reads again")
+    mortal.pause()
+    try:
+        time.sleep(random.Random(seed).uniform(0.0, 0.5))
+        daemon.stop()
+    finally:
+        mortal.resume()
+    mortal.stop()
+    try:
+        daemon = scene.start(real=True)
+        assert daemon.url
+        daemon.stop()
+    finally:
+        mortal.start()
+    ends_well(scene, scene.start(real=True))

@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+from faults_end import keeps_the_truth, says_the_truth
+from faults_events import LABELS, Day
+from faults_oracle import truth_of
+from faults_scene import LARGE, until
+
+QUIET = Day(garbage=0, large=0, ids=400)
+
+
+def made_anew(scene, messages):
+    """Delete the labels' topic and make it again, holding these messages; returns what it held before."""
+    before = [record for record in scene.records() if record.role == LABELS]
+    topic = scene.topics[LABELS]
+    scene.broker.delete(topic)
+    scene.broker.create(topic, scene.day.partitions[1], LARGE)
+    scene.produce(messages)
+    # Its places come once more: for the oracle they are later ones.
+    return [dataclasses.replace(record, offset=record.offset - 1_000_000) for record in before]
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("longer", [True, False])
+def test_a_topic_made_anew_is_noticed_counted_and_read_from_its_beginning(scene_of, running, longer):
+    scene = scene_of(day=QUIET)
+    labels = [message for message in scene.messages if message.role == LABELS]
+    part = len(labels) // 4 * (1 if longer else 3)
+    first, second = labels[:part], labels[part:]
+    scene.produce([message for message in scene.messages if message.role != LABELS])
+    scene.produce(first)
+    read = len(scene.messages) - len(second)
+    daemon = scene.start()
+    daemon.settle(read)
+    if not running:
+        daemon.stop()
+    before = made_anew(scene, second)
+    if not running:
+        daemon = scene.start()
+    daemon.settle(len(scene.messages))
+    assert "foldwatch_source_resets" in daemon.get("metrics")[1]
+    until(daemon.ready, "it reads")
+    truth = truth_of([*before, *scene.records()], scene.latest)
+    says_the_truth(daemon.report(), truth)
+    daemon.stop()
+    keeps_the_truth(scene, truth)
