@@ -1,8 +1,9 @@
 import dataclasses
+import re
 
 import pytest
 from faults_end import keeps_the_truth, says_the_truth
-from faults_events import LABELS, Day
+from faults_events import LABELS, PREDICTIONS, Day
 from faults_oracle import truth_of
 from faults_scene import LARGE, until
 
@@ -38,9 +39,15 @@ def test_a_topic_made_anew_is_noticed_counted_and_read_from_its_beginning(scene_
     if not running:
         daemon = scene.start()
     daemon.settle(len(scene.messages))
-    assert "foldwatch_source_resets" in daemon.get("metrics")[1]
+    assert resets_of(daemon)[scene.topics[LABELS]] >= 1
+    assert resets_of(daemon)[scene.topics[PREDICTIONS]] == 0
     until(daemon.ready, "it reads")
     truth = truth_of([*before, *scene.records()], scene.latest)
     says_the_truth(daemon.report(), truth)
     daemon.stop()
-    keeps_the_truth(scene, truth)
+    keeps_the_truth(scene, truth, undisturbed=False)
+
+
+def resets_of(daemon):
+    found = re.findall(r'foldwatch_offset_resets_total{topic="(.*)"} (\d+)', daemon.get("metrics")[1])
+    return {topic: int(n) for topic, n in found}

@@ -49,8 +49,8 @@ def says_the_truth(report, truth):
         assert (window["predictions"], window["confusion"]["counts"]) == (predictions, confusion), (model, version)
 
 
-def keeps_the_truth(scene, truth):
-    """What the state holds, to the byte what an undisturbed reading of the same messages gives."""
+def keeps_the_truth(scene, truth, *, undisturbed=True):
+    """What the state holds; `undisturbed`: to the byte what an undisturbed reading of the same messages gives."""
     settings = load(scene.config())
     state = open_state(settings)
     try:
@@ -62,11 +62,12 @@ def keeps_the_truth(scene, truth):
     totals_are_true(totals, truth)
     expected = truth.events()
     assert (letters, skipped) == (expected["dead_letters"], expected["skipped"])
-    assert {name: offset for name, offset in offsets.items() if offset} == ends_of(scene)
-    undisturbed = undisturbed_hours(scene, settings)
-    assert kept.keys() == undisturbed.keys()
-    for key, counts in kept.items():
-        assert counts.to_json() == undisturbed[key].to_json(), key
+    assert _read_to(offsets) == ends_of(scene)
+    if undisturbed:
+        expected = undisturbed_hours(scene, settings)
+        assert kept.keys() == expected.keys()
+        for key, counts in kept.items():
+            assert counts.to_json() == expected[key].to_json(), key
 
 
 def counts_are_true(kept, truth):
@@ -102,6 +103,11 @@ def letters_of(scene):
     return found
 
 
+def _read_to(offsets):
+    """Offsets of partitions that hold something; a state may keep other things beside them."""
+    return {name: offset for name, offset in offsets.items() if offset and "#" not in name}
+
+
 def ends_of(scene):
     return {
         f"{topic}/{number}": end
@@ -129,7 +135,7 @@ def undisturbed_hours(scene, settings):
         stream = Stream(settings, source, state, FixedSlices(HOUR))
         for _ in range(10_000):
             stream.step()
-            if {name: offset for name, offset in state.offsets().items() if offset} == ends:
+            if _read_to(state.offsets()) == ends:
                 return hours_of(state)
     finally:
         source.close()
