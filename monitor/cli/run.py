@@ -12,10 +12,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the options of `run`."""
     parser = subparsers.add_parser(
         "run",
-        help="follow growing logs, evaluate on a timer, serve page and metrics",
-        description="The daemon: follows the files of the configuration, joins predictions and labels, evaluates every "
-        "`evaluate_every`, and serves /, /metrics, /api/v1/report, /-/healthy and /-/ready. SIGTERM and Ctrl-C end it "
-        "within 10 s with exit code 0.",
+        help="follow Kafka topics or growing logs, evaluate on a timer, serve page and metrics",
+        description="The daemon: follows the topics or files of the configuration, joins predictions and labels, "
+        "evaluates every `evaluate_every`, and serves /, /metrics, /api/v1/report, /-/healthy and /-/ready. "
+        "SIGTERM and Ctrl-C end it within 10 s with exit code 0.",
         epilog="example:\n  foldwatch run --config foldwatch.yaml --log-format json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until a signal comes."""
     import signal
     import threading
-    from contextlib import ExitStack
+    from contextlib import ExitStack, closing
 
     from monitor.baselines.in_force import load_baselines
     from monitor.cli.logs import log_to_stderr
@@ -36,8 +36,9 @@ def run(args: argparse.Namespace) -> int:
     from monitor.config import load
     from monitor.config.read import require_source
     from monitor.daemon import Daemon
-    from monitor.sources.dead_letters import DeadLetterFile
-    from monitor.sources.files import Files
+    from monitor.sources.dead_letters import open_dead_letters
+    from monitor.sources.opened import open_source
+    from monitor.state.opened import open_state
 
     settings = load(args.config)
     require_source(settings)
@@ -46,12 +47,13 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     clock = SystemClock()
     with ExitStack() as stack:
-        bury = None
-        if settings.source.dead_letters.path is not None:
-            dead_letters = DeadLetterFile(settings.source.dead_letters.path)
+        state = stack.enter_context(closing(open_state(settings)))
+        source = stack.enter_context(closing(open_source(settings, clock)))
+        dead_letters = open_dead_letters(settings)
+        if dead_letters is not None:
             stack.callback(dead_letters.close)
-            bury = dead_letters.write
-        daemon = Daemon(settings, Files(settings, clock), clock, baselines, bury=bury)
+        bury = None if dead_letters is None else dead_letters.write
+        daemon = Daemon(settings, source, clock, baselines, state=state, bury=bury)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         daemon.run(stop)
