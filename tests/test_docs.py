@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import COMMANDS, main
+from monitor.config import source_problems
+from monitor.config.read import understand
 from monitor.counts import Counts, Layout
 from monitor.report.json import events_entry, metric_entry, window_entry
 from monitor.report.snapshot import AlertEntry
@@ -194,3 +196,12 @@ def test_the_lines_of_the_readme_replay_a_log(logs):
     page = (logs / "report.html").read_text(encoding="utf-8")
     assert "recall of leave" in page
     assert any(verdict in page for verdict in Verdict)
+
+
+def test_the_kafka_configuration_of_the_readme_has_ten_lines_and_all_that_run_needs(tmp_path):
+    block = README.partition("## Watch a Kafka cluster")[2].partition("```yaml\n")[2].partition("```")[0]
+    assert len(block.splitlines()) == 10
+    settings = understand(block.encode(), tmp_path / "foldwatch.yaml")
+    assert source_problems(settings) == []
+    assert settings.store == Path("/var/lib/foldwatch")
+    assert settings.source.security.password_file == Path("/run/secrets/kafka")
