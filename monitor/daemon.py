@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor import __version__
-from monitor.alerting.verdicts import VerdictAlerts
-from monitor.clock import SECOND, format_time
+from monitor.alerting.verdicts import PART, VerdictAlerts
+from monitor.clock import HOUR, SECOND, format_time
 from monitor.counts.slices import AgingSlices
-from monitor.errors import SourceUnavailable
+from monitor.errors import SourceUnavailable, StateBroken
 from monitor.report.course import judged
 from monitor.report.history import History
-from monitor.report.snapshot import Activity, Snapshot
+from monitor.report.restored import restored
+from monitor.report.snapshot import Activity, Reading, Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.serve import Probes, Server
+from monitor.state.history import Archive, Record
 from monitor.state.memory import MemoryState
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import live_schedule
@@ -33,11 +36,16 @@ if TYPE_CHECKING:
     from monitor.sources.source import Rejected, Source
     from monitor.state.state import State
     from monitor.statistics.baseline import Baseline
-    from monitor.statistics.report import Totals
+    from monitor.statistics.report import Totals, WindowResult
+    from monitor.stream import Step
 
 LOG: Final = logging.getLogger("foldwatch")
 _IDLE_SECONDS: Final = 0.2
 """How long the loop rests when there is nothing to read."""
+_SHOWN_SECONDS: Final = 1.0
+"""Between evaluations the page and the metrics change at most so often."""
+_MOST_NOTICES: Final = 8
+"""The last few things that the source had to say stay on the page."""
 _STALLED_SECONDS: Final = 60.0
 """A loop that has not gone round for so long makes no progress."""
 
@@ -67,44 +75,76 @@ class Daemon:
         self._announce, self._watch = announce, watch
         now = clock.now()
         self._state = MemoryState(settings.models) if state is None else state
-        slices = AgingSlices.at(now)
-        self._boundary = slices.boundary
+        self._slices = AgingSlices.at(now, self._state.boundary())
         self._stream = Stream(
             settings,
             source,
             self._state,
-            slices,
+            self._slices,
             skip_old=True,
             bury=None if bury is None else lambda letters: bury(letters, clock.now()),
         )
         self._reporter = Reporter(settings, self._state, promises_by_model(baselines))
+        self._archive = Archive(self._state)
         self._history = History(settings)
         self._alerts = VerdictAlerts()
         self._halt = Halt(settings.source.dead_letters.halt_share)
         self._snapshot = Snapshot(settings, __version__, now, baselines=baselines)
         self._trouble: str | None = "the source has not been read yet"
         self._last_round = monotonic()
+        self._shown_at, self._unshown = self._last_round, False
         self.server: Final = Server(settings.listen, Probes(self._unhealthy, lambda: self._trouble), self._snapshot)
 
     def run(self, stop: threading.Event) -> None:
-        """Loop until `stop` is set; then end within seconds, having closed everything."""
-        every = self._settings.evaluate_every.millis / SECOND
-        with self.server:
+        """Loop until `stop` is set; then end within seconds, having closed everything.
+
+        Raises StateBroken when the state cannot be written any more: nothing more is read then, and a restart goes on
+        where the last commit was.
+        """
+        with self.server, ExitStack() as held:
+            held.callback(self._state.close)
+            held.callback(self._source.close)
             LOG.info("serving", extra={"url": self.server.url, "version": __version__})
-            due = self._monotonic()
             try:
-                while not stop.is_set():
-                    self._last_round = self._monotonic()
-                    read = self._read()
-                    if self._monotonic() >= due:
-                        self._evaluate()
-                        due = max(due + every, self._monotonic())
-                    if not read:
-                        stop.wait(min(_IDLE_SECONDS, max(0.0, due - self._monotonic())))
-            finally:
-                self._source.close()
-                self._state.close()
+                self._restore()
+                self._loop(stop)
+            except StateBroken as broken:
+                self._trouble = str(broken)
+                LOG.error("state broken", extra={"why": str(broken)})  # noqa: TRY400 - a full disk needs no traceback
+                raise
         LOG.info("stopped")
+
+    def _restore(self) -> None:
+        """Go on with what an earlier process left: its minutes become hours, its plots and alerts come back."""
+        begun, now = self._monotonic(), self._clock.now()
+        self._stream.age(now)
+        try:
+            records = self._archive.restore(now)
+        except StateBroken as error:
+            LOG.warning("history left out", extra={"why": str(error)})
+            return
+        self._history.restore(restored(records, self._history.wanted))
+        parts = dict.fromkeys(record.parts.get(PART, b"") for record in records)
+        self._alerts.restore(filter(None, parts), self._settings.models, now)
+        if records:
+            seconds = round(self._monotonic() - begun, 3)
+            since = format_time(records[0].as_of)
+            LOG.info("restored", extra={"evaluations": len(records), "since": since, "seconds": seconds})
+
+    def _loop(self, stop: threading.Event) -> None:
+        """Read, evaluate when it is time, and rest where there is nothing to read."""
+        every = self._settings.evaluate_every.millis / SECOND
+        due = self._monotonic()
+        while not stop.is_set():
+            self._last_round = self._monotonic()
+            read = self._read()
+            if self._monotonic() >= due:
+                self._evaluate()
+                due = max(due + every, self._monotonic())
+            elif self._unshown and self._monotonic() >= self._shown_at + _SHOWN_SECONDS:
+                self._show()
+            if not read:
+                stop.wait(min(_IDLE_SECONDS, max(0.0, due - self._monotonic())))
 
     def _read(self) -> int:
         """Take one step of the loop; return how many events it read."""
@@ -117,12 +157,27 @@ class Daemon:
             return 0
         self._set_trouble(None)
         self._reporter.apply(step.slices)
-        for notice in step.notices:
-            LOG.warning("source", extra={"notice": notice})
+        self._learn(step)
         self._say_rejected(step.rejected)
         if self._halt.observe(step):
             self._stop_reading()
         return step.read
+
+    def _learn(self, step: Step) -> None:
+        """Keep what a step tells of the source, and say aloud what a person should know."""
+        for notice in step.notices:
+            LOG.warning("source", extra={"notice": notice})
+        known, now = self._snapshot.reading, self._clock.now()
+        self._snapshot = replace(
+            self._snapshot,
+            reading=Reading(
+                known.trouble,
+                now if step.read else known.last_read_at,
+                {**known.lag, **step.lag},
+                Counter(known.resets) + Counter(step.resets),
+                (*known.notices, *((now, notice) for notice in step.notices))[-_MOST_NOTICES:],
+            ),
+        )
 
     def _say_rejected(self, rejected: Sequence[Rejected]) -> None:
         """Log dead letters once per reason, with the first place."""
@@ -139,18 +194,18 @@ class Daemon:
         )
         LOG.error("halted", extra={"why": why})
         self._snapshot = replace(self._snapshot, halted=why)
-        self.server.publish(self._snapshot)
+        self._show()
 
     def _evaluate(self) -> None:
         """Evaluate the windows that are due now and publish what they say."""
         begun, now = self._monotonic(), self._clock.now()
-        self._boundary = max(self._boundary, AgingSlices.at(now).boundary)
+        self._slices = AgingSlices.at(now, self._slices.boundary)
         due = {
             name: live_schedule(
                 [(window.text, window.millis) for window in model.windows],
                 model.label_horizon.millis,
                 now,
-                self._boundary,
+                self._slices.boundary,
             )
             for name, model in self._settings.models.items()
         }
@@ -160,9 +215,17 @@ class Daemon:
         for result in results:
             for seen in judged(self._settings.models[result.model], result):
                 self._alerts.observe(seen)
+        self._record(now, results)
         self._publish(Report(now, tuple(results), self._stream.totals()))
         seconds = self._monotonic() - begun
         LOG.info("evaluated", extra={"as_of": format_time(now), "windows": len(results), "seconds": round(seconds, 3)})
+
+    def _record(self, now: int, results: Sequence[WindowResult]) -> None:
+        """Keep what an evaluation said for whoever comes after this process."""
+        plotted = [(window, self._history.plotted(window)) for window in results]
+        # An hour keeps its last record alone, so each tells which alerts ended in its hour.
+        parts = {PART: self._alerts.packed(now - now % HOUR)}
+        self._archive.append(Record.of(now, [(window, shown) for window, shown in plotted if shown], parts))
 
     def _publish(self, report: Report) -> None:
         """Show a report from now on."""
@@ -175,9 +238,14 @@ class Daemon:
             alerts=self._alerts.alerts,
             announcement=self._announce(report.as_of) if self._announce else None,
         )
-        self.server.publish(self._snapshot)
+        self._show()
         if self._watch is not None:
             self._watch(self._snapshot)
+
+    def _show(self) -> None:
+        """Let the server show what is known now."""
+        self._shown_at, self._unshown = self._monotonic(), False
+        self.server.publish(self._snapshot)
 
     def _activity(self, name: str, totals: Totals) -> Activity:
         """Return what a model has received so far."""
@@ -189,6 +257,8 @@ class Daemon:
         if trouble == self._trouble:
             return
         self._trouble = trouble
+        self._snapshot = replace(self._snapshot, reading=replace(self._snapshot.reading, trouble=trouble))
+        self._unshown = True
         if trouble is None:
             LOG.info("reading")
         else:

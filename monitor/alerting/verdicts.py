@@ -6,6 +6,7 @@ tickets, never pages.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -88,16 +89,14 @@ class VerdictAlerts:
     def restore(self, packed: Iterable[bytes], models: Mapping[str, ModelSettings], now: int) -> None:
         """Go on with the episodes of an earlier process, as packed one evaluation after the other.
 
-        An episode goes on as long as its objective is configured; that of an objective which is gone ends now. Raises
-        ValueError where they are damaged.
+        An episode goes on as long as its objective is configured; that of an objective which is gone ends now. What
+        cannot be read, of a newer foldwatch, is passed over.
         """
         known: dict[tuple[str, str, str, int], Alert] = {}
-        try:
-            for part in packed:
+        for part in packed:
+            with suppress(msgspec.MsgspecError):
                 for alert in msgspec.msgpack.decode(part, type=list[Alert]):
                     known[alert.model, alert.version, alert.slo, alert.at] = alert
-        except msgspec.MsgspecError as error:
-            raise ValueError(str(error)) from error
         promised = {
             (model.name, o.name, o.metric, o.class_, o.segment) for model in models.values() for o in model.objectives
         }

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import msgspec
@@ -156,7 +157,7 @@ def superfluous(moments: Sequence[int], now: int, retention: int = RETENTION) ->
     """
     aged = (now - DAY) // HOUR * HOUR
     drop = []
-    for at, after in zip(moments, [*moments[1:], None], strict=True):
+    for at, after in zip_longest(moments, moments[1:]):
         length = HOUR if at < aged else MINUTE
         followed = after is not None and after // length == at // length and after <= now + DAY
         if followed or at < now - retention or at > now + DAY:
