@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from broker import SCRIPT, Broker
 from hypothesis import HealthCheck, settings
+from secure_broker import SecureBroker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,19 @@ def kafka() -> Path:
 
 @pytest.fixture(scope="session")
 def broker(kafka: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A Kafka broker that all tests share: take topics from `broker.topic(...)`, and stop a broker of your own instead."""
-    with Broker(tmp_path_factory.mktemp("kafka")) as running:
+    """A Kafka broker that all tests share: take topics from `broker.topic(...)`; who stops a broker starts his own."""
+    with Broker(tmp_path_factory.mktemp("kafka"), script=kafka) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def openssl() -> str:
+    """Path of the command that makes certificates."""
+    return _tool("openssl", "openssl")
+
+
+@pytest.fixture(scope="session")
+def secure_broker(kafka: Path, openssl: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """A Kafka broker that asks who is there: TLS, client certificates, SASL by every mechanism, rights by topic."""
+    with SecureBroker(tmp_path_factory.mktemp("secure-kafka"), openssl, script=kafka) as running:
         yield running

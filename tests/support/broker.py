@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 from cluster import PATIENCE, Cluster, until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "kafka-broker"
 _PORTS = range(20_000, 32_000)
@@ -32,13 +32,22 @@ _PORTS = range(20_000, 32_000)
 class Broker(Cluster):
     """One node of Apache Kafka that is all the cluster."""
 
-    def __init__(self, folder: Path, properties: Mapping[str, str] | None = None, *, jvm: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        properties: Mapping[str, str] | None = None,
+        *,
+        listeners: Sequence[str] = (),
+        jvm: str | None = None,
+        script: Path = SCRIPT,
+    ) -> None:
         """Start; `folder` keeps topics and messages, `properties` are further settings, `jvm` Java's own options.
 
-        The thread that starts it must outlive it: the broker is killed when that thread ends, however it ends.
+        `listeners`: further ones, `PROTOCOL://HOST:PORT` each. The thread that starts a broker must outlive it: the
+        broker is killed when that thread ends, however it ends.
         """
-        self.folder = folder
-        self._properties, self._jvm = dict(properties or {}), jvm
+        self.folder, self._script = folder, script
+        self._properties, self._listeners, self._jvm = dict(properties or {}), listeners, jvm
         self.port, self._controller = free_ports(2)
         self._running: subprocess.Popen[bytes] | None = None
         self._paused = False
@@ -63,8 +72,9 @@ class Broker(Cluster):
         self.folder.mkdir(parents=True, exist_ok=True)
         further = self.folder / "further.properties"
         further.write_text("".join(f"{key}={value}\n" for key, value in self._properties.items()))
-        command = [sys.executable, "-S", "-E", str(SCRIPT), "run", "--with-parent", f"--port={self.port}"]
+        command = [sys.executable, "-S", "-E", str(self._script), "run", "--with-parent", f"--port={self.port}"]
         command += [f"--controller-port={self._controller}", f"--folder={self.folder}", f"--properties={further}"]
+        command += [f"--listen={listener}" for listener in self._listeners]
         environment = dict(os.environ) | ({"KAFKA_BROKER_JVM": self._jvm} if self._jvm is not None else {})
         with (self.folder / "broker.log").open("ab") as log:
             self._running = subprocess.Popen(
