@@ -5,6 +5,7 @@ There are thousands of records with hundreds of series each, so it works on whol
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -67,7 +68,7 @@ def _columns(group: Sequence[Record]) -> Iterable[tuple[Frame, Columns]]:
     edges = np.cumsum([0, *sizes]).tolist()
     return [
         (frame, (as_of, spans[:, at, _END], n[:, lo:hi], values[:, lo:hi], verdicts[:, lo:hi]))
-        for at, (frame, lo, hi) in enumerate(zip(frames, edges, edges[1:], strict=False))
+        for at, (frame, (lo, hi)) in enumerate(zip(frames, pairwise(edges), strict=True))
     ]
 
 

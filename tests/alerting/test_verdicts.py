@@ -100,3 +100,56 @@ def test_an_objective_of_a_segment_listens_to_that_segment_alone():
     objective = Objective("eu", "recall", "leave", "24h", segment="region=eu")
     rung = episodes(window(1, Verdict.WORSE), window(2, Verdict.WORSE, segment="region=eu"), objective=objective)
     assert [(a.slo, a.segment, a.at) for a in rung] == [("eu", "region=eu", 2)]
+
+
+def restored(*parts, objectives=(OBJECTIVE,), now=99):
+    alerts = VerdictAlerts()
+    alerts.restore(parts, {"churn": model(*objectives)}, now)
+    return alerts
+
+
+def observed(alerts, *windows):
+    for one in windows:
+        for seen in judged(model(OBJECTIVE), one):
+            alerts.observe(seen)
+    return alerts
+
+
+def test_an_episode_outlives_the_process_that_saw_it_begin():
+    before = observed(VerdictAlerts(), window(1, Verdict.WORSE), window(2, Verdict.WORSE))
+    after = observed(restored(before.packed(2)), window(3, Verdict.WORSE))
+    assert after.alerts == before.alerts
+    (alert,) = observed(after, window(4, Verdict.OK)).alerts
+    assert (alert.at, alert.resolved_at) == (1, 4)
+
+
+def test_what_was_packed_later_holds_and_ended_episodes_are_known_once():
+    alerts, parts = VerdictAlerts(), []
+    for at, verdict in enumerate([Verdict.WORSE, Verdict.OK, Verdict.OK, Verdict.WORSE, Verdict.UNKNOWN]):
+        observed(alerts, window(at, verdict))
+        parts.append(alerts.packed(at))
+    assert restored(*parts).alerts == alerts.alerts
+    assert [(a.at, a.resolved_at) for a in alerts.alerts] == [(0, 1), (3, 4)]
+    # The third evaluation had nothing open, and nothing that ended in its time.
+    assert restored(parts[2]).alerts == ()
+
+
+def test_an_episode_of_an_objective_that_is_gone_ends_with_the_restart():
+    parts = [observed(VerdictAlerts(), window(1, Verdict.WORSE)).packed(1)]
+    for objectives in ((), (Objective("leave-recall", "precision", "leave", "24h"),)):
+        (alert,) = restored(*parts, objectives=objectives).alerts
+        assert alert.resolved_at == 99
+    alerts = VerdictAlerts()
+    alerts.restore(parts, {}, 99)
+    assert [alert.resolved_at for alert in alerts.alerts] == [99]
+
+
+def test_of_two_open_episodes_of_one_objective_the_older_ends_where_the_newer_begins():
+    parts = [observed(VerdictAlerts(), window(at, Verdict.WORSE)).packed(at) for at in (1, 7)]
+    after = observed(restored(*parts), window(9, Verdict.OK))
+    assert [(alert.at, alert.resolved_at) for alert in after.alerts] == [(1, 7), (7, 9)]
+
+
+def test_what_cannot_be_read_is_passed_over():
+    part = observed(VerdictAlerts(), window(1, Verdict.WORSE)).packed(1)
+    assert len(restored(b"", b"\xc1", part, b"\x91\x01").alerts) == 1
