@@ -91,7 +91,7 @@ def test_a_record_without_windows_is_a_record():
 def test_tables_come_back_as_they_were_packed(tables, rows, columns, dtype, data):
     draw = st.binary(min_size=tables * rows * columns * 8, max_size=tables * rows * columns * 8)
     raw = np.frombuffer(data.draw(draw), np.uint8).view(dtype)[: tables * rows * columns]
-    given_ = raw.reshape(shape)
+    given_ = raw.reshape(tables, rows, columns)
     back = unpacked([packed(table) for table in given_], dtype, columns)
     assert back.shape == given_.shape
     assert back.tobytes() == given_.tobytes()
