@@ -41,6 +41,8 @@ class DeadLetterTopic:
     def __init__(self, client: Client, topic: str, source: SourceSettings) -> None:
         """Write with this client to a topic of the cluster that `source` names; it is asked at the first letter."""
         self._client, self._topic, self._source = client, topic, source
+        self._written = False
+        """Whether the last attempt went well."""
 
     def write(self, rejected: Sequence[Rejected], at: int) -> None:
         """Write these and wait until they are on the broker's disk; `at` is the moment of reading, in epoch ms.
@@ -49,10 +51,15 @@ class DeadLetterTopic:
         """
         if not rejected:
             return
+        missing = False
         try:
+            if not self._written:  # there may be no such topic; a broker that makes topics makes it now
+                missing = self._topic not in self._client.topics([self._topic])
+            self._written = False
             self._write([_message(each, at) for each in rejected])
+            self._written = True
         except SourceUnavailable as wrong:
-            raise self._named(wrong) from wrong
+            raise self._named(wrong, missing=missing) from wrong
 
     def close(self) -> None:
         """Let go of the connection; a second call does nothing."""
@@ -93,19 +100,13 @@ class DeadLetterTopic:
         except (SourceUnavailable, ValueError):
             return 2**20
 
-    def _named(self, wrong: SourceUnavailable) -> SourceUnavailable:
+    def _named(self, wrong: SourceUnavailable, *, missing: bool) -> SourceUnavailable:
         """Return what kept letters from being written, with the topic and what helps."""
-        try:
-            missing = self._topic not in self._client.topics([self._topic])
-        except SourceUnavailable:
-            missing = False
+        reason = str(wrong)
         if missing:
-            return SourceUnavailable(
-                f"topic {self._topic}, for dead letters, does not exist at {names(self._source)}; nothing is read on "
-                f"until they can be kept; {making(self._topic, self._source)}"
-            )
+            reason = f"it does not exist at {names(self._source)}; {making(self._topic, self._source)}"
         return SourceUnavailable(
-            f"dead letters cannot be written to the topic {self._topic}, and nothing is read on until they can: {wrong}"
+            f"dead letters cannot be written to topic {self._topic}, and nothing is read on until they can: {reason}"
         )
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from monitor.sources import reasons
+import numpy as np
+
 from monitor.sources.codec import Codec, Kind
 from monitor.sources.letters import FOREIGN
+from monitor.sources.source import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,19 +80,17 @@ class Judge:
         return [found[row] for row in range(len(letters))]
 
     def _decoded(self, origin: str, letters: Sequence[Letter], now: int) -> list[Judged]:
-        """Return what the letters of one topic or file are; those that are one line each are decoded together."""
-        kind = self._kinds[origin]
-        found: dict[int, _Event] = {}
-        lines = [row for row, letter in enumerate(letters) if letter.value.strip() and b"\n" not in letter.value]
-        together = b"\n".join(letters[row].value for row in lines)
-        found.update(zip(lines, _events(self._codec.decode(kind, together, now=now, place=str)), strict=True))
-        for row in sorted(set(range(len(letters))) - set(lines)):
-            alone = _events(self._codec.decode_one(kind, letters[row].value, now=now, place="0"))
-            found[row] = alone[0] if alone else _Event(reasons.NOT_JSON, "there is nothing in it")
-        events = [found[row] for row in range(len(letters))]
+        """Return what the letters of one topic or file are, decoded as messages are: a line of a file is one too."""
+        decoded = self._codec.decode_messages(
+            self._kinds[origin],
+            [letter.value for letter in letters],
+            now=now,
+            stamps=np.array([-1 if letter.timestamp is None else letter.timestamp for letter in letters], np.int64),
+            letter=lambda row, reason, detail: Rejected(reason, detail, str(row), letters[row].value),
+        )
         return [
             Judged(letter, origin, event.why, event.detail, event.model, event.at)
-            for letter, event in zip(letters, events, strict=True)
+            for letter, event in zip(letters, _events(decoded), strict=True)
         ]
 
     def _origin(self, letter: Letter) -> str | None:

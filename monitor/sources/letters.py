@@ -59,8 +59,8 @@ def each_once(letters: Iterable[Letter]) -> Iterator[Letter]:
     """
     seen: set[int] = set()
     for letter in letters:
-        digest = hashlib.blake2b(letter.value, digest_size=8, person=b"letter")
-        digest.update(letter.place.encode(errors="surrogateescape"))
+        digest = hashlib.blake2b(letter.place.encode(errors="surrogateescape") + b"\0", digest_size=8)
+        digest.update(letter.value)
         identity = int.from_bytes(digest.digest(), "big")
         if identity not in seen:
             seen.add(identity)
