@@ -15,7 +15,7 @@ import polars as pl
 from monitor.join.events import NO_LABEL, RETRACTED
 from monitor.join.words import normal_class
 from monitor.sources import reasons
-from monitor.sources.columns import moments, texts, without_nan
+from monitor.sources.columns import Column, moments, texts, without_nan
 from monitor.sources.fields import Kind, class_spellings
 from monitor.sources.reasons import Fault, Faults
 from monitor.sources.scores import read_scores
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from monitor.config import ModelSettings
-    from monitor.sources.columns import Column, Table
+    from monitor.sources.columns import Table
     from monitor.sources.fields import FieldPaths
 
 LONGEST_ID = 128
@@ -77,13 +77,21 @@ class Checked:
     faults: Faults
 
 
-def check(kind: Kind, table: Table, paths: FieldPaths, rules: ModelRules, plausible: Moments) -> Checked:
+def check(
+    kind: Kind,
+    table: Table,
+    paths: FieldPaths,
+    rules: ModelRules,
+    plausible: Moments,
+    stamps: NDArray[np.int64] | None = None,
+) -> Checked:
     """Return what is valid in `table`, whose rows all belong to the model of `rules`.
 
+    `stamps`, epoch milliseconds, (size,), stand in where a label carries no `labelled_at`; a negative one is none.
     Columns of predictions: row, id, at, version, y_pred, score_0 ... , segment_0 ... (in the order of the model's
     segments); of labels: row, id, at, y_true (`RETRACTED` for null).
     """
-    reading = _Reading(table, paths, plausible, Faults(table.size))
+    reading = _Reading(table, paths, plausible, Faults(table.size), stamps)
     ids = reading.ids()
     made: dict[str, pl.Series] = {}
     if kind is not Kind.LABELS:
@@ -122,6 +130,7 @@ class _Reading:
     paths: FieldPaths
     plausible: Moments
     faults: Faults
+    stamps: NDArray[np.int64] | None
 
     def ids(self) -> pl.Series:
         """Return `prediction_id` as text."""
@@ -162,7 +171,10 @@ class _Reading:
 
     def labels(self, rules: ModelRules) -> dict[str, pl.Series]:
         """Return the columns of labels but the id."""
-        at = self._time(self._required("labelled_at"), "labelled_at")
+        moment = self._column("labelled_at")
+        if self.stamps is not None:
+            moment = (moment or Column(self.table.size)).filled(self.stamps)
+        at = self._time(self._needed(moment, "labelled_at"), "labelled_at")
         column = self._column("y_true")
         if column is None:
             self.faults.mark(np.ones(self.table.size, np.bool_), self._missing("y_true"))
@@ -187,7 +199,10 @@ class _Reading:
         return None if column is None else without_nan(column)
 
     def _required(self, name: str) -> Column | None:
-        column = self._column(name)
+        """Return one of our single fields, and mark the rows that lack it."""
+        return self._needed(self._column(name), name)
+
+    def _needed(self, column: Column | None, name: str) -> Column | None:
         given = np.zeros(self.table.size, np.bool_) if column is None else column.given()
         if not given.all():
             self.faults.mark(~given, self._missing(name))
@@ -278,7 +293,8 @@ class _Shown:
     def __call__(self, row: int) -> object:
         for part in self.column.parts:
             at = row if part.rows is None else int(np.searchsorted(part.rows, row))
-            if at < len(part.values) and (part.rows is None or part.rows[at] == row):
+            here = at < len(part.values) and (part.rows is None or part.rows[at] == row)
+            if here and part.values[at] is not None:
                 return part.values[at]
         return None
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.join.events import Labels, Predictions
     from monitor.sources.columns import Table
+    from monitor.sources.json_lines import Lines
 
 __all__ = ["REASONS", "Codec", "Decoded", "Frames", "Kind", "Rows", "batch_of"]
 
@@ -76,6 +77,17 @@ class _Outcome:
     """Rows of models that we do not know."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What became of the lines of a buffer."""
+
+    lines: Lines
+    valid: Mapping[str, Frames]
+    wrong: Sequence[_Wrong]
+    skipped: int
+    """Lines of models that we do not know."""
+
+
 class Codec:
     """Knows fields, models and classes of one configuration; holds no state."""
 
@@ -99,9 +111,63 @@ class Codec:
 
         `now` is the present in epoch milliseconds; `place` names the line with so many line feeds before it.
         """
+        read = self._read(kind, buffer, now, None)
+        rejected = [
+            Rejected(each.reason, each.detail, place(read.lines.number(each.row)), read.lines[each.row])
+            for each in read.wrong
+        ]
+        return Decoded(read.valid, rejected, _skipped(read.skipped), len(read.lines))
+
+    def decode_messages(
+        self,
+        kind: Kind,
+        values: Sequence[bytes | None],
+        *,
+        now: int,
+        stamps: NDArray[np.int64],
+        letter: Callable[[int, str, str], Rejected],
+    ) -> Decoded:
+        """Return what messages hold, each one event over as many lines as it likes; None is a tombstone.
+
+        `stamps` are the moments of the messages, epoch milliseconds, (n,): they stand in where a label carries no
+        `labelled_at`; a negative one is none. `letter` makes the dead letter of a message from reason and detail.
+        """
+        rows = None
+        if None in values:
+            rows = np.array([row for row, value in enumerate(values) if value is not None], np.int64)
+            stamps = stamps[rows]
+        given = [value for value in values if value is not None]
+        buffer = b"\n".join(given)
+        if buffer.count(b"\n") >= max(1, len(given)):
+            # To JSON a carriage return is what a line feed is: space between tokens, and wrong inside of a text.
+            buffer = b"\n".join([value.replace(b"\n", b"\r") for value in given])
+        read = self._read(kind, buffer, now, stamps if kind is Kind.LABELS else None)
+        numbers, valid = read.lines.numbers, read.valid
+        wrong = [_Wrong(int(numbers[each.row]), each.reason, each.detail) for each in read.wrong]
+        if len(numbers) < len(given):
+            valid = {name: _renumbered(frames, numbers) for name, frames in valid.items()}
+            blank = np.delete(np.arange(len(given)), numbers)
+            wrong = sorted(
+                [*wrong, *(_Wrong(row, reasons.NOT_JSON, "the message is empty") for row in blank.tolist())],
+                key=lambda each: each.row,
+            )
+        if rows is not None:
+            valid = {name: _renumbered(frames, rows) for name, frames in valid.items()}
+            wrong = [_Wrong(int(rows[each.row]), each.reason, each.detail) for each in wrong]
+        return Decoded(
+            valid,
+            [letter(each.row, each.reason, each.detail) for each in wrong],
+            _skipped(read.skipped, len(values) - len(given)),
+            len(values),
+        )
+
+    def _read(self, kind: Kind, buffer: bytes, now: int, stamps: NDArray[np.int64] | None) -> _Read:
+        """Return what JSON Lines hold; of `stamps` there is one for each line feed, and one more."""
         parsed = self._json[kind].parse(buffer)
         lines = parsed.lines
-        outcome = self._outcome(kind, parsed.table, now)
+        if stamps is not None:
+            stamps = stamps[lines.numbers[parsed.rows]]
+        outcome = self._outcome(kind, parsed.table, now, stamps)
         valid = outcome.valid
         if len(parsed.rows) < len(lines):
             valid = {name: _renumbered(frames, parsed.rows) for name, frames in valid.items()}
@@ -113,10 +179,7 @@ class Codec:
             skipped += len(suspicion.skipped)
             found += _suspected(suspicion, parsed.suspect_rows)
         found.sort(key=lambda each: each.row)
-        rejected = [
-            Rejected(each.reason, each.detail, place(lines.number(each.row)), lines[each.row]) for each in found
-        ]
-        return Decoded(valid, rejected, _skipped(skipped), len(lines))
+        return _Read(lines, valid, found, skipped)
 
     def decode_one(self, kind: Kind, event: bytes | None, *, now: int, place: str = "") -> Decoded:
         """Return what one event is, by the same rules; None is a tombstone."""
@@ -159,7 +222,7 @@ class Codec:
         """Return the classes of a model as they are compared."""
         return self._models[model].classes
 
-    def _outcome(self, kind: Kind, table: Table, now: int) -> _Outcome:
+    def _outcome(self, kind: Kind, table: Table, now: int, stamps: NDArray[np.int64] | None = None) -> _Outcome:
         plausible = Moments(EARLIEST, now + self._skew)
         valid: dict[str, Frames] = {}
         wrong: list[_Wrong] = []
@@ -172,7 +235,8 @@ class Codec:
             else:
                 everything = len(rows) == table.size
                 part = table if everything else table.take(rows)
-                checked = check(kind, part, self.paths[kind], self._models[name], plausible)
+                theirs = stamps if stamps is None or everything else stamps[rows]
+                checked = check(kind, part, self.paths[kind], self._models[name], plausible, theirs)
                 frames = Frames(checked.predictions, checked.labels)
                 valid[name] = frames if everything else _renumbered(frames, rows)
                 wrong += [
@@ -257,5 +321,6 @@ def _suspected(outcome: _Outcome, rows: NDArray[np.int64]) -> Iterator[_Wrong]:
             yield _Wrong(row, reasons.NOT_JSON, _NO_FLOAT)
 
 
-def _skipped(unknown_models: int) -> Mapping[str, int]:
-    return {reasons.UNKNOWN_MODEL: unknown_models} if unknown_models else {}
+def _skipped(unknown_models: int, tombstones: int = 0) -> Mapping[str, int]:
+    counts = {reasons.UNKNOWN_MODEL: unknown_models, reasons.TOMBSTONE: tombstones}
+    return {reason: count for reason, count in counts.items() if count}

@@ -104,6 +104,18 @@ class Column:
         absent[rows] = False if theirs.absent is None else theirs.absent
         return Column(self.size, (*self.parts, *parts), absent if absent.any() else None)
 
+    def filled(self, moments: NDArray[np.int64]) -> Column:
+        """Return this column with these numbers, (size,), where it has nothing; a negative one is none itself."""
+        rows = np.flatnonzero(~self.given() & (moments >= 0))
+        if not len(rows):
+            return self
+        everywhere = len(rows) == self.size
+        part = Part(None if everywhere else rows, pl.Series(moments[rows]))
+        absent = None if self.absent is None else self.absent.copy()
+        if absent is not None:
+            absent[rows] = False
+        return Column(self.size, (part,) if everywhere else (*self.parts, part), absent)
+
     def convert(
         self, how: Callable[[pl.Series | NDArray[np.object_]], pl.Series], dtype: type[pl.DataType]
     ) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,11 @@ _FETCH: Final = {
 _LARGEST: Final = 2**26
 """Bytes of a message that we would write: the broker has the last word."""
 _IDENTITY: Final = 2**63 - 1
+_COMMIT_SECONDS: Final = 0.5
+"""How long closing waits for the last commit."""
+_CLOSE_MILLIS: Final = 200
+_ADMIN, _READER, _GROUP, _WRITER = "admin", "reader", "group", "writer"
+"""The parts: what asks, what reads, what commits and what writes have a connection each, made when it is needed."""
 
 
 class KafkaPython:
@@ -49,17 +55,15 @@ class KafkaPython:
         # Its errors are ours too, in better words; and on DEBUG it prints logins.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         self._source = source
-        self._admin: Any = None
-        self._reader: Any = None
-        self._group: Any = None
-        self._writer: Any = None
+        self._open: dict[str, Any] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._committed: Any = None
         self._closed = False
 
     def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
         """Return what is known of those of these topics that exist."""
         found: dict[str, Topic] = {}
-        with self._failures():
+        with self._failures(_ADMIN):
             described = self._asked().describe_topics(sorted(names)) if names else []
             for topic in described:
                 error = kafka_errors.for_code(topic["error_code"])
@@ -79,7 +83,7 @@ class KafkaPython:
 
     def settings(self, topic: str) -> Mapping[str, str]:
         """Return the topic's configuration as the broker has it."""
-        with self._failures(topic):
+        with self._failures(_ADMIN, topic):
             resource = ConfigResource(ConfigResourceType.TOPIC, topic)
             described = self._asked().describe_configs([resource], config_filter="all")
         found = described["topic"][topic].items()
@@ -90,7 +94,7 @@ class KafkaPython:
         wanted = [TopicPartition(*each) for each in partitions]
         if not wanted:
             return {}
-        with self._failures(", ".join(sorted({each.topic for each in wanted}))):
+        with self._failures(_ADMIN, ", ".join(sorted({each.topic for each in wanted}))):
             begins, ends = (
                 self._asked().list_partition_offsets(
                     dict.fromkeys(wanted, spec), IsolationLevel.READ_COMMITTED, timeout_ms=1000 * _ANSWER_SECONDS
@@ -101,44 +105,44 @@ class KafkaPython:
 
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read exactly these partitions from now on, each from this offset."""
-        with self._failures():
-            if self._reader is None:
-                self._reader = self._opened(
-                    KafkaConsumer,
-                    **_FETCH,
-                    group_id=None,  # else reading would depend on the group's coordinator
-                    enable_auto_commit=False,
-                    auto_offset_reset="none",
-                    isolation_level="read_committed",
-                    allow_auto_create_topics=False,
-                    metrics_enabled=False,
-                    request_timeout_ms=30_000,
-                )
+        with self._failures(_READER):
+            reader = self._opened(
+                _READER,
+                KafkaConsumer,
+                **_FETCH,
+                group_id=None,  # else reading would depend on the group's coordinator
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
             self._positions = {TopicPartition(*each): offset for each, offset in positions.items()}
-            paused = self._reader.paused()
-            self._reader.assign(list(self._positions))
+            paused = reader.paused()
+            reader.assign(list(self._positions))
             for partition, offset in self._positions.items():
-                self._reader.seek(partition, offset)
-            self._reader.resume(*(paused & self._positions.keys()))
+                reader.seek(partition, offset)
+            reader.resume(*(paused & self._positions.keys()))
 
     def fetch(self, most: int, seconds: float, *, headers: bool = False) -> Fetched:
         """Return about `most` messages; waits up to `seconds` for the first one."""
         gone: list[TopicPartition] = []
         found: Mapping[TopicPartition, Sequence[Any]] = {}
-        with self._failures():
-            if self._reader is None:
-                raise silent(self._source, 0, "not assigned yet")
+        with self._failures(_READER):
+            reader = self._open.get(_READER)
+            if reader is None:
+                raise silent(self._source, 0, "nothing is assigned")
             try:
-                found = self._reader.poll(timeout_ms=1000 * seconds, max_records=most)
+                found = reader.poll(timeout_ms=1000 * seconds, max_records=most)
             except kafka_errors.OffsetOutOfRangeError as wrong:
                 gone = list(wrong.args[0])
             except kafka_errors.LogTruncationError as wrong:
                 gone = list(wrong.divergent_offsets)
-            self._reader.pause(*gone)
-            ends = {each: self._reader.highwater(each) for each in self._positions}
+            reader.pause(*gone)
+            ends = {each: reader.highwater(each) for each in self._positions}
             for each, offset in self._positions.items():
                 if each in found or offset < (ends[each] or 0):
-                    self._positions[each] = self._reader.position(each, timeout_ms=0)
+                    self._positions[each] = reader.position(each, timeout_ms=0)
         return Fetched(
             [_messages(partition, records, headers=headers) for partition, records in found.items()],
             {Partition(*each): offset for each, offset in self._positions.items()},
@@ -148,16 +152,11 @@ class KafkaPython:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Write offsets under the group's name, without waiting for the broker's answer."""
-        with suppress(SourceUnavailable), self._failures():
-            if self._group is None:
-                self._group = self._opened(
-                    KafkaConsumer,
-                    group_id=self._source.group_id,
-                    enable_auto_commit=False,
-                    metrics_enabled=False,
-                    request_timeout_ms=30_000,
-                )
-            self._group.commit_async(
+        with suppress(SourceUnavailable), self._failures(_GROUP):
+            group = self._opened(
+                _GROUP, KafkaConsumer, group_id=self._source.group_id, enable_auto_commit=False, metrics_enabled=False
+            )
+            self._committed = group.commit_async(
                 {TopicPartition(*each): OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
             )
 
@@ -165,7 +164,7 @@ class KafkaPython:
         """Write messages; returns when all of them are on the broker's disk."""
         if not messages:
             return
-        with self._failures(topic):
+        with self._failures(_WRITER, topic):
             try:
                 self._write(topic, messages)
             except (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError) as wrong:
@@ -176,26 +175,35 @@ class KafkaPython:
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
         self._closed = True
-        self._drop()
+        if _GROUP in self._open and self._committed is not None:
+            until = time.monotonic() + _COMMIT_SECONDS
+            while not self._committed.is_done and time.monotonic() < until:
+                time.sleep(0.01)
+        for part in list(self._open):
+            self._drop(part)
 
     def _write(self, topic: str, messages: Sequence[Produced]) -> None:
-        if self._writer is None:
-            self._writer = self._opened(
-                KafkaProducer,
-                acks="all",
-                enable_idempotence=False,  # whoever reads dead letters knows them by their key
-                linger_ms=5,
-                max_request_size=_LARGEST,
-                max_block_ms=1000 * _ANSWER_SECONDS,
-                delivery_timeout_ms=2000 * _ANSWER_SECONDS,
-                request_timeout_ms=1000 * _ANSWER_SECONDS,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
-        if not self._known(topic):
-            raise missing(self._source, topic)
+        writer = self._opened(
+            _WRITER,
+            KafkaProducer,
+            acks="all",
+            enable_idempotence=False,  # whoever reads dead letters knows them by their key
+            linger_ms=5,
+            max_request_size=_LARGEST,
+            max_block_ms=1000 * _ANSWER_SECONDS,
+            delivery_timeout_ms=2000 * _ANSWER_SECONDS,
+            request_timeout_ms=1000 * _ANSWER_SECONDS,
+            allow_auto_create_topics=True,  # where the broker makes topics by itself, it may make that of dead letters
+            metrics_enabled=False,
+        )
+        try:
+            writer.partitions_for(topic)
+        except kafka_errors.KafkaTimeoutError as wrong:
+            if self._known(topic):
+                raise
+            raise missing(self._source, topic) from wrong
         sent = [
-            self._writer.send(
+            writer.send(
                 topic,
                 key=each.key,
                 value=each.value,
@@ -213,12 +221,12 @@ class KafkaPython:
         return topic in self.topics([topic])
 
     def _asked(self) -> Any:  # noqa: ANN401 - the library has no types
-        if self._admin is None:
-            self._admin = self._opened(KafkaAdminClient, request_timeout_ms=1000 * _ANSWER_SECONDS)
-        return self._admin
+        return self._opened(_ADMIN, KafkaAdminClient, request_timeout_ms=1000 * _ANSWER_SECONDS)
 
-    def _opened(self, kind: Callable[..., Any], **options: object) -> Any:  # noqa: ANN401 - the library has no types
-        """Return a client of the library; where its constructor fails, nothing of it is left running."""
+    def _opened(self, part: str, kind: Callable[..., Any], **options: object) -> Any:  # noqa: ANN401 - the library has no types
+        """Return what plays this part; where its constructor fails, nothing of it is left running."""
+        if part in self._open:
+            return self._open[part]
         if self._closed:
             raise silent(self._source, 0, "closed")
         try:
@@ -247,24 +255,25 @@ class KafkaPython:
             return made[-1]
 
         try:
-            return kind(kafka_client=network, **options)
+            self._open[part] = kind(kafka_client=network, **options)
         except BaseException:
             for each in made:
                 each.close()
             raise
+        return self._open[part]
 
     @contextmanager
-    def _failures(self, topic: str = "") -> Iterator[None]:
-        """Turn what the library raises into SourceUnavailable, and connect anew after it."""
+    def _failures(self, part: str, topic: str = "") -> Iterator[None]:
+        """Turn what the library raises into SourceUnavailable; this part connects anew after it."""
         try:
             yield
         except MessageTooLarge:
             raise
         except SourceUnavailable:
-            self._drop()
+            self._drop(part)
             raise
         except kafka_errors.KafkaError as wrong:
-            self._drop()
+            self._drop(part)
             raise self._words(wrong, topic) from wrong
 
     def _words(self, wrong: kafka_errors.KafkaError, topic: str) -> SourceUnavailable:
@@ -277,24 +286,18 @@ class KafkaPython:
             return missing(self._source, topic or _reason(wrong))
         return why(self._source, _ANSWER_SECONDS, _reason(wrong))
 
-    def _drop(self) -> None:
-        """Let go of every connection."""
-        admin, self._admin = self._admin, None
-        reader, self._reader = self._reader, None
-        group, self._group = self._group, None
-        writer, self._writer = self._writer, None
-        closings: list[Callable[[], None]] = []
-        if writer is not None:
-            closings.append(lambda: writer.close(timeout=0))
-        if group is not None:
-            closings.append(lambda: group.close(autocommit=False, timeout_ms=200))
-        if reader is not None:
-            closings.append(lambda: reader.close(autocommit=False, timeout_ms=200))
-        if admin is not None:
-            closings.append(admin.close)
-        for closing in closings:
-            with suppress(kafka_errors.KafkaError, RuntimeError, OSError):
-                closing()
+    def _drop(self, part: str) -> None:
+        """Let go of a connection."""
+        gone = self._open.pop(part, None)
+        if gone is None:
+            return
+        with suppress(kafka_errors.KafkaError, RuntimeError, OSError):
+            if part == _WRITER:
+                gone.close(timeout=0)
+            elif part == _ADMIN:
+                gone.close()
+            else:
+                gone.close(autocommit=False, timeout_ms=_CLOSE_MILLIS)
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc]  # the library has no types
