@@ -26,11 +26,15 @@ help: ## list the commands
 demo: $(VENV)/.user ## run the main job on real data, with a page to look at; Ctrl-C ends it
 	$(BIN)/foldwatch demo $(ARGS)
 
+.PHONY: demo-kafka
+demo-kafka: $(VENV)/.user ## the same through a real Kafka broker, which starts and ends with it
+	@scripts/kafka-broker beside $(BIN)/foldwatch demo --kafka {} $(ARGS)
+
 .PHONY: test
 test: system lint validity-short tests ## everything in short form: lint, validity of the statistics, tests with branch coverage
 
 .PHONY: tests
-tests: $(VENV)/.dev ## only the tests, with branch coverage
+tests: $(VENV)/.dev kafka ## only the tests, with branch coverage
 	@mkdir -p build
 	@echo "tests: pytest on $(WORKERS) cores with branch coverage; join, counts and statistics need 95 %"
 	@set -o pipefail; $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= | tee build/pytest.txt
@@ -38,11 +42,16 @@ tests: $(VENV)/.dev ## only the tests, with branch coverage
 	@$(BIN)/coverage report --skip-covered --fail-under=95 --include='monitor/join/*,monitor/counts/*,monitor/statistics/*'
 	@tail -n 1 build/pytest.txt
 
+.PHONY: kafka
+kafka: ## fetch Apache Kafka from Maven Central into the cache, once, checked to the byte
+	@scripts/kafka-broker fetch >/dev/null || true # the tests that need it fail and say so themselves
+
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy --strict and the import directions
-	$(BIN)/ruff check --quiet .
-	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet . scripts/kafka-broker
+	$(BIN)/ruff format --check --quiet . scripts/kafka-broker
 	$(BIN)/mypy
+	MYPYPATH=scripts $(BIN)/mypy scripts/kafka-broker
 	$(BIN)/lint-imports
 
 .PHONY: validity-short
@@ -65,7 +74,7 @@ docs: $(VENV)/.dev ## write docs/reference/ anew from the code
 
 .PHONY: system
 system: ## install the system packages that tests need (Debian, Ubuntu), elsewhere name them
-	@scripts/system-packages chromium prometheus
+	@scripts/system-packages chromium prometheus openjdk-17-jre-headless maven openssl
 
 .PHONY: lock
 lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones
