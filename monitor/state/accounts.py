@@ -59,10 +59,7 @@ class Accounts:
 
     def drop_slices(self, model: str, before: int) -> None:
         """Forget the slices that begin before this moment, and whatever would still be added to them."""
-        self._oldest[model] = max(before, self._oldest.get(model, before))
-        for series, table in self._slices.items():
-            if series.model == model:
-                table.drop(before)
+        self._drop(model, before)
 
     def dead_letters(self) -> Mapping[str, int]:
         """Return reason -> events."""
@@ -96,6 +93,11 @@ class Accounts:
         self._skipped = _sum(self._skipped, commit.skipped)
         if commit.boundary is not None:
             self._boundary = commit.boundary
+
+    def _drop(self, model: str, before: int) -> list[tuple[Series, list[int]]]:
+        """Forget slices; return what went: (series, starts)."""
+        self._oldest[model] = max(before, self._oldest.get(model, before))
+        return [(s, table.drop(before)) for s, table in self._slices.items() if s.model == model]
 
     def _totals(self, model: str, expired: int, orphans: int) -> Totals:
         """Return what became of a model's events, given how many of them nothing can come for any more."""

@@ -49,9 +49,11 @@ class SliceTable:
             if parts[0]:
                 yield at, parts[0]
 
-    def drop(self, before: int) -> None:
-        """Forget the slices that begin before this moment."""
+    def drop(self, before: int) -> list[int]:
+        """Forget the slices that begin before this moment; return their starts."""
         cut = bisect_left(self._starts, before)
-        for at in self._starts[:cut]:
+        gone = self._starts[:cut]
+        for at in gone:
             del self._parts[at]
         del self._starts[:cut]
+        return gone

@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 from stream_drive import settings_of
 
+from monitor.clock import MINUTE
 from monitor.counts import Counts, Series
 from monitor.join.history import History, Mark, Scored
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Rows
 from monitor.join.rules import Outcomes
 from monitor.join.vocabulary import Vocabulary
 from monitor.state import Commit, MemoryState, ModelCommit
+from monitor.state.durable import RocksState
 
-SETTINGS = settings_of(models=("m", "n"))
+SETTINGS = settings_of(models=("m", "n"), unit=MINUTE)
 LAYOUT = SETTINGS.models["m"].layout
 NOBODY = np.zeros(0, object)
 
 
-@pytest.fixture(params=[MemoryState])
-def state(request):
+@pytest.fixture(params=["memory", "rocksdb"])
+def state(request, tmp_path):
     """A state with nothing in it."""
-    made = request.param(SETTINGS.models)
+    made = MemoryState(SETTINGS.models) if request.param == "memory" else RocksState(tmp_path, SETTINGS.models)
     yield made
     made.close()
     made.close()
@@ -137,11 +139,13 @@ def test_offsets_replace_and_counts_add(state):
 
 
 def test_totals_are_as_of_what_has_passed(state):
+    # Whole minutes throughout: a state may tell by whole minutes what is expired.
     fetched = state.fetch("m", ids("a"), ids("b"))
     rows = Rows.absent(2, 1, 3)
-    rows.version[fetched.of_predictions], rows.predicted_at[fetched.of_predictions] = 0, 10
-    rows.labelled_at[fetched.of_labels], rows.y_true[fetched.of_labels] = 10, 1
-    part = ModelCommit(Vocabulary(), Outcomes(predictions=1, labels=1), 10, 10, None, rows, fetched.places)
+    rows.version[fetched.of_predictions], rows.predicted_at[fetched.of_predictions] = 0, 10 * MINUTE
+    rows.labelled_at[fetched.of_labels], rows.y_true[fetched.of_labels] = 10 * MINUTE, 1
+    at = 10 * MINUTE
+    part = ModelCommit(Vocabulary(), Outcomes(predictions=1, labels=1), at, at, None, rows, fetched.places)
     state.commit(Commit({"m": part}))
     for passed, wanted in (
         (None, (1, 0, 1, 0)),
@@ -150,11 +154,12 @@ def test_totals_are_as_of_what_has_passed(state):
         (18, (1, 0, 0, 1)),
         (19, (0, 1, 0, 1)),
     ):
-        state.commit(Commit({"m": ModelCommit(Vocabulary(), Outcomes(), 10, 10, passed)}))
+        moment = None if passed is None else passed * MINUTE
+        state.commit(Commit({"m": ModelCommit(Vocabulary(), Outcomes(), at, at, moment)}))
         found = state.totals()["m"]
         assert (found.waiting, found.expired, found.labels_waiting, found.orphan) == wanted
     known = state.model("m")
-    assert (known.last_prediction, known.last_label, known.passed) == (10, 10, 19)
+    assert (known.last_prediction, known.last_label, known.passed) == (at, at, 19 * MINUTE)
 
 
 def test_the_boundary_between_hours_and_minutes_is_kept_until_another_is_committed(state):

@@ -1,0 +1,248 @@
+"""RocksDB through rocksdict: column families, one atomic batch at a time. The only file that knows the library.
+
+Writes need no fsync. A batch is in the hands of the operating system when `write` returns, so that no death of the
+process loses it. A death of the machine may lose the last ones; what is left is then a prefix of the batches over all
+families together (point-in-time recovery, atomic flushes), source offsets included, and the source delivers again what
+comes after them.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    WriteBatch,
+)
+
+from monitor.errors import FoldwatchError, InputError, Problem, StateBroken, StateInUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+DEFAULT: Final = "default"
+_MB: Final = 2**20
+_WRITE_BUFFERS: Final = 32 * _MB
+"""Of all families together."""
+_WRITE_BUFFER: Final = 16 * _MB
+_ARENA: Final = 256 * 2**10
+_BLOCK_CACHE: Final = 16 * _MB
+_LOG: Final = 64 * _MB
+"""Write-ahead logs together: what a start after a kill has to read."""
+_OPEN_FILES: Final = 512
+_BLOOM_BITS: Final = 10
+_OWN_FILES: Final = re.compile(
+    r"CURRENT|LOCK|IDENTITY|LOG(\.old.*)?|(MANIFEST|OPTIONS)-\d+(\.dbtmp)?|\d+\.(log|sst|blob|dbtmp)"
+    r"|rocksdict-config\.json|lost\+found"
+)
+_REPLAY: Final = "reading everything again from the start gives the same numbers"
+
+
+class Batch:
+    """What is to be written at once."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._batch = WriteBatch(raw_mode=True)
+
+    def put(self, family: Family, keys: Iterable[bytes], values: Iterable[bytes]) -> None:
+        """Write values under keys."""
+        batch = self._batch
+        batch.set_default_column_family(family.handle)
+        for key, value in zip(keys, values, strict=True):
+            batch[key] = value
+
+    def delete(self, family: Family, keys: Iterable[bytes]) -> None:
+        """Take keys away; one that is not there is no fault."""
+        batch = self._batch
+        batch.set_default_column_family(family.handle)
+        for key in keys:
+            del batch[key]
+
+    def __len__(self) -> int:
+        """Return how many keys it writes or takes away."""
+        return len(self._batch)
+
+    @property
+    def content(self) -> WriteBatch:
+        """The library's own."""
+        return self._batch
+
+
+class Family:
+    """One column family."""
+
+    def __init__(self, database: Rdict, name: str) -> None:
+        """Take an existing one."""
+        self.name: Final = name
+        self._own = database.get_column_family(name)
+        self.handle = database.get_column_family_handle(name)
+
+    def get(self, keys: list[bytes]) -> list[bytes | None]:
+        """Return the value of each key, None where there is none."""
+        return cast("list[bytes | None]", self._own.get(cast("list[Any]", keys)))
+
+    def items(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield all (key, value) from this key on, in the order of the keys."""
+        cursor = self._own.iter()
+        cursor.seek(start)
+        while cursor.valid():
+            yield cursor.key(), cursor.value()
+            cursor.next()
+        cursor.status()  # a damaged block ends the walk as the last key does; only this tells
+
+    def flush(self) -> None:
+        """Write what is in memory into files."""
+        self._own.flush()
+
+    def release(self) -> None:
+        """Let it go; it must not be used again."""
+        with suppress(Exception):
+            self._own.close()
+        del self._own, self.handle
+
+
+class Database:
+    """One folder. It belongs to this process as long as it is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the folder, or make it. Raises InputError where that cannot be, StateInUse where another one has it."""
+        self._path = path
+        self._cache = Cache(_BLOCK_CACHE)
+        names = [DEFAULT]
+        try:
+            _require_folder(path)
+            if (path / "CURRENT").exists():
+                names = Rdict.list_cf(str(path), self._options())
+            self._database = Rdict(str(path), self._options(), {name: self._options() for name in names})
+        except FoldwatchError:
+            raise
+        except Exception as error:
+            raise _refused(path, error) from error
+        self._families = {name: Family(self._database, name) for name in names}
+        self._closed = False
+
+    def names(self) -> list[str]:
+        """Return the names of all families."""
+        return sorted(self._families)
+
+    def family(self, name: str) -> Family:
+        """Return a family that there is."""
+        return self._families[name]
+
+    def made(self, name: str) -> Family:
+        """Return a family, made where it does not exist yet."""
+        if name not in self._families:
+            with self.told():
+                self._database.create_column_family(name, self._options())
+                self._families[name] = Family(self._database, name)
+        return self._families[name]
+
+    def drop(self, name: str) -> None:
+        """Drop a family with all that is in it. Everything written before is on the disk by then."""
+        with self.told():
+            self._database.flush_wal(sync=True)
+            self._families.pop(name).release()
+            self._database.drop_column_family(name)
+
+    def write(self, batch: Batch) -> None:
+        """Write all of a batch or, where it raises StateBroken, nothing."""
+        with self.told():
+            self._database.write(batch.content)
+
+    def close(self) -> None:
+        """Flush and let the folder go; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for family in self._families.values():
+            family.release()
+        self._families.clear()
+        with suppress(Exception):
+            self._database.close()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Say in our words what RocksDB says about a failing disk."""
+        try:
+            yield
+        except FoldwatchError:
+            raise
+        except Exception as error:
+            raise StateBroken(str(_failed(self._path, error))) from error
+
+    def _options(self) -> Options:
+        """Return how we use RocksDB: little memory, and a cost that hardly grows."""
+        table = BlockBasedOptions()
+        table.set_block_cache(self._cache)
+        table.set_bloom_filter(_BLOOM_BITS, block_based=False)
+        table.set_format_version(5)
+        options = Options(raw_mode=True)
+        options.create_if_missing(create_if_missing=True)
+        options.create_missing_column_families(create_missing_cfs=True)
+        options.set_block_based_table_factory(table)
+        options.set_compression_type(DBCompressionType.lz4())
+        options.set_paranoid_checks(True)
+        options.set_wal_recovery_mode(DBRecoveryMode.point_in_time())
+        options.set_atomic_flush(True)
+        options.set_db_write_buffer_size(_WRITE_BUFFERS)
+        options.set_write_buffer_size(_WRITE_BUFFER)
+        options.set_arena_block_size(_ARENA)
+        options.set_max_total_wal_size(_LOG)
+        options.set_max_background_jobs(2)
+        options.set_max_open_files(_OPEN_FILES)
+        options.set_keep_log_file_num(3)
+        options.set_max_log_file_size(_MB)
+        options.set_stats_dump_period_sec(0)
+        return options
+
+
+def _require_folder(path: Path) -> None:
+    """Make the folder, or see that it is ours."""
+    place = str(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(Problem(place, "is a file, not a folder", "name a folder in `store.path`"))
+    path.mkdir(parents=True, exist_ok=True)
+    foreign = sorted(e.name for e in path.iterdir() if e.is_file() and not _OWN_FILES.fullmatch(e.name))
+    if foreign:
+        raise InputError(
+            Problem(place, f"holds files that are not ours ({foreign[0]})", "name an empty folder in `store.path`")
+        )
+
+
+def _refused(path: Path, error: Exception) -> InputError:
+    """Return why a folder cannot be opened."""
+    text = str(error)
+    if "lock" in text.lower() and ("LOCK" in text):
+        return StateInUse(
+            Problem(str(path), "is in use by another process", "end that one first, or name another folder")
+        )
+    return InputError(_failed(path, error))
+
+
+def damaged(path: Path, what: str) -> Problem:
+    """Return that something in a folder is damaged."""
+    return Problem(str(path), f"is damaged ({what})", f"move the folder away and start again: {_REPLAY}")
+
+
+def _failed(path: Path, error: Exception) -> Problem:
+    """Return what RocksDB or the operating system says, with what to do about it."""
+    text = str(error)
+    low = text.lower()
+    if "no space left" in low or "quota" in low:
+        return Problem(str(path), "the disk is full", "make room and start again: nothing is lost")
+    if "read-only file system" in low or "permission denied" in low:
+        return Problem(str(path), f"cannot be written ({text})", "make it writable and start again: nothing is lost")
+    if "corrupt" in low or "checksum" in low:
+        return damaged(path, text)
+    return Problem(
+        str(path), f"cannot be used ({text})", f"mend the disk, or move the folder away and start again: {_REPLAY}"
+    )
