@@ -10,6 +10,7 @@ from monitor.cli.options import moment
 from monitor.cli.output import output
 from monitor.clock import format_time
 from monitor.config import load
+from monitor.config.read import require_source
 from monitor.errors import InputError, Problem
 from monitor.sources.dead_letter_file import entry
 from monitor.sources.dead_letters import kept_letters
@@ -32,6 +33,7 @@ _HEX_BYTES: Final = 64
 def list_letters(args: argparse.Namespace) -> int:
     """Print what was rejected, by reason."""
     settings = load(args.config)
+    require_source(settings)
     wanted, since = wanted_reasons(args.reason), None if args.since is None else moment(args.since, "--since")
     with ExitStack() as stack:
         file = output(args.json, "--json", stack)
@@ -81,7 +83,7 @@ def as_text(place: str, of_which: str, found: Sequence[OfReason], width: int) ->
     if not found:
         yield f"no dead letters{of_which} in {place}"
         return
-    yield f"{sum(each.letters for each in found):,} dead letters{of_which} in {place}"
+    yield f"{counted(sum(each.letters for each in found))}{of_which} in {place}"
     yield ""
     names = max(len("reason"), *(len(each.reason) for each in found))
     yield f"{'reason':<{names}}  {'letters':>9}  {'newest':<24}  oldest"
@@ -94,6 +96,11 @@ def as_text(place: str, of_which: str, found: Sequence[OfReason], width: int) ->
         for letter in each.sample:
             yield cut(f"  {_moment(letter.at)}  {plain(letter.place)}  {plain(letter.detail)}", width)
             yield cut(f"    {value_in_words(letter, width)}", width)
+
+
+def counted(n: int) -> str:
+    """Return how many dead letters, in words."""
+    return "1 dead letter" if n == 1 else f"{n:,} dead letters"
 
 
 def value_in_words(letter: Letter, width: int) -> str:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from monitor.cli.dead_letters_list import plain, wanted_reasons
+from monitor.cli.dead_letters_list import counted, plain, wanted_reasons
 from monitor.cli.options import moment
 from monitor.clock import SystemClock
 from monitor.config import load
+from monitor.config.read import require_source
 from monitor.sources.dead_letters import kept_letters
 from monitor.sources.letter_judge import Judge
 from monitor.sources.letter_replay import Replayed
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 def replay(args: argparse.Namespace) -> int:
     """Send back what is valid now, and say what became of every letter."""
     settings = load(args.config)
+    require_source(settings)
     wanted, since = wanted_reasons(args.reason), None if args.since is None else moment(args.since, "--since")
     done = Replayed()
     with kept_letters(settings) as kept, Console(stderr=True).status("reading dead letters") as status:
@@ -43,16 +45,13 @@ def summary(place: str, done: Replayed, *, dry_run: bool) -> Iterator[str]:
         yield f"no dead letters to replay in {place}"
         return
     sent, left = sum(done.sent.values()), sum(each.letters for each in done.left.values())
-    yield f"{done.read:,} dead letters in {place}"
+    yield f"{counted(done.read)} in {place}"
     verb = "would be replayed" if dry_run else "replayed"
     yield f"{verb}: {sent:,}"
     for origin, letters in sorted(done.sent.items()):
         yield f"  {letters:,} to {origin}"
     if done.old:
-        yield (
-            f"  {done.old:,} of them are so old that the daemon may have forgotten what they belong to: those it "
-            "skips, and counts as `too old`"
-        )
+        yield f"  {done.old:,} so old that the daemon may have to skip them, which it counts as `too old`"
     yield f"left where they are: {left:,}"
     for why, each in sorted(done.left.items(), key=lambda item: (-item[1].letters, item[0])):
         still = "still invalid: " if why in REASONS else ""
