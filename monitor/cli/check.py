@@ -24,12 +24,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "check",
         help="validate configuration, baselines and objectives",
         description="Validates configuration, baselines and objectives, and shows what was understood. "
-        "Exit code 0: valid, warnings on stderr; 2: not valid, every problem on stderr with file:line and key.",
-        epilog="example:\n  foldwatch check --config foldwatch.yaml",
+        "With --connect also asks broker, login, topics, rights and state, within 30 s, and changes nothing. "
+        "Exit code 0: valid, warnings on stderr; 1: what --connect asked for failed; 2: not valid, every problem on "
+        "stderr with file:line and key.",
+        epilog="example:\n  foldwatch check --config foldwatch.yaml --connect",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--config", type=Path, required=True, metavar="F", help="the configuration, YAML")
+    parser.add_argument(
+        "--connect", action="store_true", help="also look at broker, topics and state: a line each, 1 when one fails"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +53,11 @@ def run(args: argparse.Namespace) -> int:
     unready = source_problems(settings) if for_run else []
     for warning in (*unready, *doubts(settings), *warnings(settings, baselines)):
         print(f"warning: {warning}", file=sys.stderr)
+    if args.connect:
+        from monitor.cli.connect import connect
+
+        sys.stderr.flush()
+        return connect(settings)
     return 0
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.config.places import unreadable
 from monitor.errors import Problem
 
 if TYPE_CHECKING:
@@ -59,18 +59,6 @@ def _of_security(place: str, security: Security) -> Iterator[Problem]:
     for field in fields(security):
         path = getattr(security, field.name)
         if isinstance(path, Path):
-            finding = _unreadable(path)
+            finding = unreadable(path)
             if finding:
                 yield Problem(f"{place}.{field.name}", f"{path} {finding}", "it has to be readable where `run` runs")
-
-
-def _unreadable(path: Path) -> str:
-    """Say why a file cannot be read; nothing where it can."""
-    try:
-        if path.is_dir():
-            return "is a directory"
-        if not path.exists():
-            return "is not there"
-        return "" if os.access(path, os.R_OK) else "cannot be read: permission denied"
-    except (OSError, ValueError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
