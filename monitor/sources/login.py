@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import ssl
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from monitor.config import Security
 
 _KEYS: Final = "source.security"
+_TOKEN_SECONDS: Final = 300
+"""How long a token is taken to be good that does not say it itself."""
 
 
 class Secret(str):
@@ -70,6 +75,16 @@ def token_of(security: Security) -> Secret:
     if token is None:
         raise InputError(*wrong)
     return token
+
+
+def expiry_of(token: str) -> float:
+    """Return until when a token is good, in epoch seconds: as it says itself, where it is a JSON Web Token."""
+    soon = time.time() + _TOKEN_SECONDS
+    try:
+        claims = token.split(".")[1]
+        return float(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return soon
 
 
 def _secret(path: Path, place: str, wrong: list[Problem]) -> Secret | None:
