@@ -173,7 +173,7 @@ class Daemon:
             reading=Reading(
                 known.trouble,
                 now if step.read else known.last_read_at,
-                {**known.lag, **step.lag},
+                step.lag or known.lag,
                 Counter(known.resets) + Counter(step.resets),
                 (*known.notices, *((now, notice) for notice in step.notices))[-_MOST_NOTICES:],
             ),
