@@ -1,7 +1,8 @@
 """The command line: one file a command, `register` for its options and `run` for its work.
 
 Exit codes: 0 fine, 1 the command found something, 2 usage, configuration or input error (one message per problem on
-stderr), 70 a fault of foldwatch itself, 130 Ctrl-C, 141 the reader of our output went away.
+stderr), 70 a fault of foldwatch itself, 74 the state can no longer be written or read (disk full, damaged), 130 Ctrl-C,
+141 the reader of our output went away.
 
 `register(subparsers)` adds the parser of the command and must stay light; `run(args)` imports what it needs and returns
 the exit code.
@@ -18,7 +19,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from monitor import __version__
-from monitor.errors import FoldwatchError, InputError, Problem
+from monitor.errors import FoldwatchError, InputError, Problem, StateBroken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +34,13 @@ example:
 
 `foldwatch COMMAND --help` shows an example of each.
 Exit codes: 0 fine, 1 the command found something, 2 usage, configuration or
-input error, 70 a fault of foldwatch itself."""
+input error, 70 a fault of foldwatch itself, 74 the state can no longer be
+written or read."""
 
 USAGE_ERROR = 2
 OUR_FAULT = 70
+STATE_BROKEN = 74
+"""As `sysexits.h` has it for input and output. A supervisor may try again: nothing was committed."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -81,7 +85,7 @@ def _failed(error: Exception, *, debug: bool) -> int:
         traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, FoldwatchError):
         _say(str(error))
-        return USAGE_ERROR
+        return STATE_BROKEN if isinstance(error, StateBroken) else USAGE_ERROR
     if isinstance(error, OSError) and error.filename is not None:
         finding = f"cannot be read or written ({error.strerror or error})"
         _say(str(Problem(os.fsdecode(error.filename), finding, "check the path and its permissions")))

@@ -15,7 +15,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="follow Kafka topics or growing logs, evaluate on a timer, serve page and metrics",
         description="The daemon: follows the topics or files of the configuration, joins predictions and labels, "
         "evaluates every `evaluate_every`, and serves /, /metrics, /api/v1/report, /-/healthy and /-/ready. "
-        "SIGTERM and Ctrl-C end it within 10 s with exit code 0.",
+        "SIGTERM and Ctrl-C end it within 10 s with exit code 0; when the state can no longer be written (disk full) "
+        "it ends with 74, and a restart goes on with nothing lost.",
         epilog="example:\n  foldwatch run --config foldwatch.yaml --log-format json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -6,7 +6,7 @@ import pytest
 
 from monitor import __version__, cli
 from monitor.cli import COMMANDS, main
-from monitor.errors import FoldwatchError
+from monitor.errors import FoldwatchError, StateBroken
 
 
 def test_help_shows_every_command_and_an_example(capsys):
@@ -89,6 +89,11 @@ def test_debug_shows_where_a_fault_lies(failing, capsys, monkeypatch):
     monkeypatch.setenv("FOLDWATCH_DEBUG", "1")
     assert failing(ZeroDivisionError("division by zero")) == 70
     assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_state_that_can_no_longer_be_written_has_an_exit_code_of_its_own(failing, capsys):
+    assert failing(StateBroken("state: the disk is full; make room and start again: nothing is lost")) == 74
+    assert capsys.readouterr().err == "state: the disk is full; make room and start again: nothing is lost\n"
 
 
 def test_ctrl_c_is_quiet(failing, capsys):
