@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
 
 SOURCE_SECONDS: Final = 20.0
-STATE_SECONDS: Final = 4.0
+STATE_SECONDS: Final = 6.0
 """Together with what is loaded before they stay within 30 s, whatever hangs."""
 _SUBJECTS: Final = ("broker", "login", "predictions", "labels", "dead letters", "state")
 

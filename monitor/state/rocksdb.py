@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from rocksdict import (
+    AccessType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -113,16 +114,21 @@ class Family:
 class Database:
     """One folder. It belongs to this process as long as it is open."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the folder, or make it. Raises InputError where that cannot be, StateInUse where another one has it."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the folder, or make it. Raises InputError where that cannot be, StateInUse where another one has it.
+
+        `read_only`: it has to be there, takes no lock, and nothing in it changes.
+        """
         self._path = path
         self._cache = Cache(_BLOCK_CACHE)
         names = [DEFAULT]
         try:
-            _require_folder(path)
+            if not read_only:
+                _require_folder(path)
             if (path / "CURRENT").exists():
                 names = Rdict.list_cf(str(path), self._options())
-            self._database = Rdict(str(path), self._options(), {name: self._options() for name in names})
+            access = AccessType.read_only() if read_only else AccessType.read_write()
+            self._database = Rdict(str(path), self._options(), {name: self._options() for name in names}, access)
         except FoldwatchError:
             raise
         except Exception as error:
@@ -207,14 +213,18 @@ class Database:
 
 def _require_folder(path: Path) -> None:
     """Make the folder, or see that it is ours."""
-    place = str(path)
     if path.exists() and not path.is_dir():
-        raise InputError(Problem(place, "is a file, not a folder", "name a folder in `store.path`"))
+        raise InputError(Problem(str(path), "is a file, not a folder", "name a folder in `store.path`"))
     path.mkdir(parents=True, exist_ok=True)
+    require_own(path)
+
+
+def require_own(path: Path) -> None:
+    """Raise InputError where a folder holds files of somebody else."""
     foreign = sorted(e.name for e in path.iterdir() if e.is_file() and not _OWN_FILES.fullmatch(e.name))
     if foreign:
         raise InputError(
-            Problem(place, f"holds files that are not ours ({foreign[0]})", "name an empty folder in `store.path`")
+            Problem(str(path), f"holds files that are not ours ({foreign[0]})", "name an empty folder in `store.path`")
         )
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.config.finding import Finding, Level, Step
 from monitor.config.places import unusable
+from monitor.errors import InputError, Problem, StateBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from monitor.config import Settings
+    from monitor.config import ModelSettings, Settings
 
 _FLOCK: Final = "hhqqi"
 """Linux's `struct flock`: type, whence, start, length, process."""
@@ -28,10 +29,10 @@ _SPARE: Final = 2**30
 def state_steps(settings: Settings) -> Iterator[Step]:
     """Yield the questions to the state."""
     if settings.store is not None:
-        yield Step("state", partial(_folder, settings.store))
+        yield Step("state", partial(_folder, settings.store, settings.models))
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
+def _folder(folder: Path, models: Mapping[str, ModelSettings]) -> Iterator[Finding]:
     """Look at the folder of the state."""
     holder = _holder(folder)
     if holder is not None:
@@ -48,8 +49,38 @@ def _folder(folder: Path) -> Iterator[Finding]:
     elif not any(folder.iterdir()):
         yield Finding(Level.OK, "state", f"{folder} is empty and can be written: the first start begins anew")
     else:
-        yield Finding(Level.OK, "state", f"{folder} can be written, {_size(folder) / _MEGA:,.0f} MiB")
+        problems = _problems(folder, models)
+        if not problems:
+            yield Finding(Level.OK, "state", f"{folder} can be read and written, {_size(folder) / _MEGA:,.0f} MiB")
+        for problem in problems:
+            yield Finding(Level.FAILED, "state", f"{problem.place}: {problem.finding}", problem.remedy)
     yield from _space(folder)
+
+
+def _problems(folder: Path, models: Mapping[str, ModelSettings]) -> Sequence[Problem]:
+    """Return why a folder that is not empty cannot be gone on with under this configuration."""
+    # Whoever keeps no state need not load RocksDB.
+    from monitor.state.checkpoint import Checkpoint  # noqa: PLC0415 - see above
+    from monitor.state.rocksdb import DEFAULT, Database, require_own  # noqa: PLC0415 - see above
+    from monitor.state.setup import Setup, misfits  # noqa: PLC0415 - see above
+
+    try:
+        require_own(folder)
+        if not (folder / "CURRENT").exists():
+            return ()
+        database = Database(folder, read_only=True)
+        try:
+            found = Checkpoint.read(database.family(DEFAULT), folder)
+        finally:
+            database.close()
+    except InputError as wrong:
+        return wrong.problems
+    except StateBroken as wrong:
+        return (Problem(str(folder), str(wrong).removeprefix(f"{folder}: "), ""),)
+    if found is None:
+        return ()
+    stored = {name: model.setup for name, model in found.models.items()}
+    return misfits(stored, {name: Setup.of(model) for name, model in models.items()}, str(folder))
 
 
 def _holder(folder: Path) -> int | None:
