@@ -24,6 +24,7 @@ from monitor.prometheus.collector import Exposition
 from monitor.sources.memory import Memory
 from monitor.sources.source import Batch
 from monitor.state import MemoryState
+from monitor.state.durable import RocksState
 from monitor.state.history import FORMAT
 from monitor.statistics.baseline import Baseline, Fold
 from monitor.statistics.report import Maturity
@@ -131,7 +132,7 @@ class World:
         )
 
 
-def moments(seed, n=40):
+def moments(seed, n=32):
     """Irregular moments of evaluation over some days, now and then with a clock that is set back by an hour."""
     rng, now, plan = random.Random(seed), BEGIN, []
     for _ in range(n):
@@ -140,21 +141,30 @@ def moments(seed, n=40):
     return plan
 
 
-def lived(plan, cuts, seed=1):
-    """The snapshots of one daemon after the other over one world and one state, and that state."""
-    clock = ManualClock(BEGIN)
-    world, state, snapshots = World(clock, seed), MemoryState(SETTINGS.models), []
+def in_memory():
+    """What opens one and the same memory again and again."""
+    state = MemoryState(SETTINGS.models)
+    return lambda: state
+
+
+def lived(plan, cuts, seed=1, opened=None):
+    """The snapshots of one daemon after the other, over one world and what is opened for each of them."""
+    clock, opened = ManualClock(BEGIN), opened or in_memory()
+    world, snapshots = World(clock, seed), []
     edges = [0, *cuts, len(plan)]
     for lo, hi in pairwise(edges):
-        snapshots += Life(world.source, state, clock, plan[lo:hi], world.advance).snapshots
-    return snapshots, state
+        snapshots += Life(world.source, opened(), clock, plan[lo:hi], world.advance).snapshots
+    return snapshots
 
 
-@pytest.mark.parametrize(("seed", "cuts"), [(1, (15,)), (2, (1, 2, 20, 31))])
-def test_a_daemon_that_was_restarted_says_what_an_undisturbed_one_says(seed, cuts):
+@pytest.mark.parametrize(("seed", "cuts", "durable"), [(1, (15,), False), (2, (1, 2, 20, 31), True)])
+def test_a_daemon_that_was_restarted_says_what_an_undisturbed_one_says(tmp_path, seed, cuts, durable):
+    def store(name):
+        return (lambda: RocksState(tmp_path / name, SETTINGS.models)) if durable else in_memory()
+
     plan = moments(seed)
-    whole, _ = lived(plan, (), seed)
-    cut, _ = lived(plan, cuts, seed)
+    whole = lived(plan, (), seed, store("whole"))
+    cut = lived(plan, cuts, seed, store("cut"))
     assert len(whole) == len(cut) == len(plan)
     for one, other in zip(whole, cut, strict=True):
         assert one.report == other.report
@@ -177,9 +187,9 @@ def alike(one, other):
 def test_after_a_restart_the_plots_show_the_last_day_as_before_and_earlier_ones_by_the_hour():
     step = 30 * MINUTE
     plan = [BEGIN + i * step for i in range(1, 62)]
-    whole, _ = lived(plan, ())
-    cut, _ = lived(plan, (60,))
-    drawn, again = whole[-1].history, cut[-1].history
+    opened, clock = in_memory(), ManualClock(BEGIN)
+    drawn = lived(plan, (), opened=opened)[-1].history
+    again = Life(GivenSource([]), opened(), clock, plan[-1:]).snapshots[-1].history
     assert drawn.keys() == again.keys()
     aged = AgingSlices.at(plan[-1]).boundary
     hourly = 0
@@ -257,7 +267,7 @@ def test_an_alert_that_is_open_goes_on_as_the_same_episode():
     clock, state = ManualClock(BEGIN), MemoryState(SETTINGS.models)
     world = World(clock)
     plan = [BEGIN + i * HOUR for i in range(1, 28)]
-    opened = next(i for i, seen in enumerate(lived(plan, ())[0]) if any(a.resolved_at is None for a in seen.alerts))
+    opened = next(i for i, seen in enumerate(lived(plan, ())) if any(a.resolved_at is None for a in seen.alerts))
     Life(world.source, state, clock, plan[: opened + 1], world.advance)
     life = Life(world.source, state, clock, plan[opened + 1 :], world.advance)
     first = life.snapshots[0].alerts[0]
