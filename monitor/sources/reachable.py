@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.clock import format_duration, format_time
 from monitor.config.finding import Finding, Level, Step
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.client import Forbidden, LoginRefused, Partition
+from monitor.sources.client import Forbidden, Partition
 from monitor.sources.codec import Codec, Kind
 from monitor.sources.login import login_of
 from monitor.sources.reach import AGAIN, reach
@@ -104,11 +104,8 @@ class _Cluster:
             client.topics([self._source.predictions.topic or ""])
         except Forbidden:
             pass  # of this one topic: its own line says so
-        except LoginRefused as wrong:
-            yield _unavailable(Level.FAILED, "login", wrong)
-            return
         except SourceUnavailable as wrong:
-            yield _unavailable(Level.FAILED, "broker", wrong)
+            yield _unavailable(Level.FAILED, "login" if security.mechanism else "broker", wrong)
             return
         except InputError as wrong:
             yield from _problems("login", wrong)
