@@ -16,7 +16,7 @@ from monitor.counts.slices import AgingSlices
 from monitor.errors import SourceUnavailable, StateBroken
 from monitor.report.course import judged
 from monitor.report.history import History
-from monitor.report.restored import restored
+from monitor.report.restored import Redrawn
 from monitor.report.snapshot import Activity, Reading, Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.serve import Probes, Server
@@ -118,18 +118,20 @@ class Daemon:
         """Go on with what an earlier process left: its minutes become hours, its plots and alerts come back."""
         begun, now = self._monotonic(), self._clock.now()
         self._stream.age(now)
+        redrawn = Redrawn(self._history.wanted)
+        alerts: dict[bytes, int] = {}
         try:
-            records = self._archive.restore(now)
+            for record in self._archive.restore(now):
+                redrawn.add(record)
+                alerts.setdefault(record.parts.get(PART, b""), record.as_of)
         except StateBroken as error:
             LOG.warning("history left out", extra={"why": str(error)})
             return
-        self._history.restore(restored(records, self._history.wanted))
-        parts = dict.fromkeys(record.parts.get(PART, b"") for record in records)
-        self._alerts.restore(filter(None, parts), self._settings.models, now)
-        if records:
+        self._history.restore(redrawn.tracks())
+        self._alerts.restore(filter(None, alerts), self._settings.models, now)
+        if alerts:
             seconds = round(self._monotonic() - begun, 3)
-            since = format_time(records[0].as_of)
-            LOG.info("restored", extra={"evaluations": len(records), "since": since, "seconds": seconds})
+            LOG.info("restored", extra={"since": format_time(min(alerts.values())), "seconds": seconds})
 
     def _loop(self, stop: threading.Event) -> None:
         """Read, evaluate when it is time, and rest where there is nothing to read."""

@@ -5,6 +5,7 @@ There are thousands of records with hundreds of series each, so it works on whol
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -25,30 +26,46 @@ if TYPE_CHECKING:
     Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.uint8]]
     """Of one window: as_of (r,), end (r,), n (r, s), values (r, s, 6), verdicts (r, s)."""
 
+_AT_ONCE: Final = 128
+"""So many records with the same windows are unpacked together."""
 _END: Final = SPAN.index("end")
 _SERIOUSNESS: Final = np.array([SERIOUS.index(verdict) for verdict in VERDICTS])
 """Of the numbers of verdicts."""
 
 
-def restored(records: Iterable[Record], wanted: Callable[[SeriesKey], bool]) -> Mapping[SeriesKey, Track]:
-    """Return the track of each wanted series. A record whose parts do not fit together is passed over."""
-    alike: dict[bytes, list[Record]] = {}
-    for record in records:
-        alike.setdefault(record.windows, []).append(record)
-    windows: dict[Frame, list[Columns]] = {}
-    for group in alike.values():
-        try:
-            for frame, columns in _columns(group):
-                windows.setdefault(frame, []).append(columns)
-        except (msgspec.MsgspecError, ValueError):
-            continue
-    tracks: dict[SeriesKey, Track] = {}
-    for frame, parts in windows.items():
-        keys = [SeriesKey(*frame[:5], metric, class_) for metric, class_ in frame.metrics]
-        for key, points in _tracks(keys, parts, wanted):
-            known = tracks.get(key)
-            tracks[key] = tuple(points) if known is None else _merged(known, points)
-    return tracks
+class Redrawn:
+    """Takes the records one after the other; `tracks` is what they show."""
+
+    def __init__(self, wanted: Callable[[SeriesKey], bool]) -> None:
+        """Begin without any; other series than the wanted ones are left out."""
+        self._wanted = wanted
+        self._alike: dict[bytes, list[Record]] = {}
+        self._windows: dict[Frame, list[Columns]] = {}
+
+    def add(self, record: Record) -> None:
+        """Take a record. One whose parts do not fit together is passed over."""
+        alike = self._alike.setdefault(record.windows, [])
+        alike.append(record)
+        if len(alike) == _AT_ONCE:
+            self._take(self._alike.pop(record.windows))
+
+    def tracks(self) -> Mapping[SeriesKey, Track]:
+        """Return the track of each series, thinned. Nothing is kept for a second call."""
+        while self._alike:
+            self._take(self._alike.popitem()[1])
+        tracks: dict[SeriesKey, Track] = {}
+        while self._windows:
+            frame, parts = self._windows.popitem()
+            keys = [SeriesKey(*frame[:5], metric, class_) for metric, class_ in frame.metrics]
+            for key, points in _tracks(keys, parts, self._wanted):
+                known = tracks.get(key)
+                tracks[key] = tuple(points) if known is None else _merged(known, points)
+        return tracks
+
+    def _take(self, alike: Sequence[Record]) -> None:
+        with suppress(msgspec.MsgspecError, ValueError):
+            for frame, columns in _columns(alike):
+                self._windows.setdefault(frame, []).append(columns)
 
 
 def _columns(group: Sequence[Record]) -> Iterable[tuple[Frame, Columns]]:

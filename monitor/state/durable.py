@@ -163,7 +163,8 @@ class RocksState(Books):
     def history(self, since: int) -> Iterable[tuple[int, bytes]]:
         """Return (moment, record) of the records of this moment and later, in order."""
         with self._database.told():
-            return [(number_of(key), record) for key, record in self._database.family(_HISTORY).items(key_of(since))]
+            for key, record in self._database.family(_HISTORY).items(key_of(since)):
+                yield number_of(key), record
 
     def drop_history(self, moments: Iterable[int]) -> None:
         """Forget the records of these moments."""

@@ -24,7 +24,7 @@ from monitor.clock import DAY, HOUR, MINUTE, format_time
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -173,18 +173,17 @@ class Archive:
         self._state = state
         self._moments: list[int] = []
 
-    def restore(self, now: int) -> list[Record]:
-        """Return the records that are kept at `now`, in order.
+    def restore(self, now: int) -> Iterator[Record]:
+        """Yield the records that there are, in order; at the end, drop those that need not be kept at `now`.
 
         Those that cannot be read are left where they are: a newer foldwatch may come back to them.
         """
-        records: list[Record] = []
         broken: dict[int, ValueError] = {}
         by = zstandard.ZstdDecompressor()
         for moment, stored in self._state.history(0):
             self._moments.append(moment)
             try:
-                records.append(decoded(stored, by))
+                yield decoded(stored, by)
             except ValueError as error:
                 broken[moment] = error
         if broken:
@@ -192,8 +191,7 @@ class Archive:
             LOG.warning(
                 "history left out", extra={"records": len(broken), "first": format_time(moment), "why": str(why)}
             )
-        gone = self._thin(now)
-        return [record for record in records if record.as_of not in gone]
+        self._thin(now)
 
     def append(self, record: Record) -> None:
         """Keep an evaluation, and drop what it makes superfluous."""
@@ -203,13 +201,12 @@ class Archive:
             self._moments.insert(at, record.as_of)
         self._thin(record.as_of)
 
-    def _thin(self, now: int) -> set[int]:
+    def _thin(self, now: int) -> None:
         """Drop what need not be kept."""
         gone = set(superfluous(self._moments, now))
         if gone:
             self._state.drop_history(sorted(gone))
             self._moments = [moment for moment in self._moments if moment not in gone]
-        return gone
 
 
 def _frame(window: WindowResult, metrics: Iterable[MetricResult]) -> Frame:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.clock import DAY, HOUR
 from monitor.report.history import LIMIT, History, SeriesKey
-from monitor.report.restored import restored
+from monitor.report.restored import Redrawn
 from monitor.state.history import Record, decoded, encoded, packed
 from monitor.statistics.report import Maturity, Verdict
 
@@ -35,8 +35,14 @@ def lived(evaluations):
 
 
 def again(records, settings=SETTINGS):
-    history = History(settings)
-    history.restore(restored(records, history.wanted))
+    return restored(History(settings), records)
+
+
+def restored(history, records):
+    redrawn = Redrawn(history.wanted)
+    for record in records:
+        redrawn.add(record)
+    history.restore(redrawn.tracks())
     return history
 
 
@@ -129,6 +135,5 @@ def test_a_record_whose_parts_do_not_fit_together_is_passed_over(damage):
 
 def test_of_too_many_tracks_the_newest_are_kept():
     _, records = lived([[window(made.START)], [window(made.START + DAY, version="4")]])
-    history = History(SETTINGS, most_series=10)
-    history.restore(restored(records, history.wanted))
+    history = restored(History(SETTINGS, most_series=10), records)
     assert {key.version for key in history.view()} == {"4"}
