@@ -140,6 +140,10 @@ class Client(Protocol):
         """
         ...
 
+    def create(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
+        """Make a topic with this configuration, as Kafka names it; returns when it can be read. For the demo alone."""
+        ...
+
     def close(self) -> None:
         """Release what is held; a second call does nothing. It never takes longer than a second or two."""
         ...

@@ -183,6 +183,23 @@ class Confluent:
                 message = f"topic {topic}: takes no message of {largest} bytes; raise its max.message.bytes"
                 raise MessageTooLarge(message) from wrong
 
+    def create(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
+        """Make a topic; returns when it can be read."""
+        wanted = admin.NewTopic(topic, partitions, config=dict(config))
+        made = self._asked(lambda asked: asked.create_topics([wanted], request_timeout=_ANSWER_SECONDS))[topic]
+        with self._failures(_ADMIN, topic):
+            self._answer(made)
+        until = time.monotonic() + _ANSWER_SECONDS
+        while True:  # it is known a moment before it has leaders
+            try:
+                self.bounds([Partition(topic, number) for number in range(partitions)])
+            except SourceUnavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
         self._closed = True

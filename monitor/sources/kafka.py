@@ -172,6 +172,12 @@ class KafkaPython:
                 message = f"topic {topic}: takes no message of {largest} bytes; raise its max.message.bytes"
                 raise MessageTooLarge(message) from wrong
 
+    def create(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
+        """Make a topic; returns when it can be read."""
+        wanted = {"num_partitions": partitions, "configs": dict(config)}
+        with self._failures(_ADMIN, topic):
+            self._asked().create_topics({topic: wanted}, timeout_ms=1000 * _ANSWER_SECONDS, wait_for_metadata=True)
+
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
         self._closed = True
