@@ -44,7 +44,7 @@ def test_no_command_at_all_shows_the_help_and_is_a_usage_error(capsys):
         (["chek"], "invalid choice: 'chek'"),
         (["check"], "required: --config"),
         (["check", "--conf", "x"], "required: --config"),
-        (["check", "--config", "x", "--connect"], "unrecognized arguments: --connect"),
+        (["check", "--config", "x", "--reconnect"], "unrecognized arguments: --reconnect"),
     ],
 )
 def test_usage_errors_are_said_and_exit_with_2(capsys, argv, said):
