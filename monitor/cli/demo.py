@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from monitor.demo.digits import Promise
-    from monitor.demo.story import Story
-    from monitor.report.snapshot import Snapshot
+    from contextlib import ExitStack
 
-_LISTEN = "127.0.0.1:9464"
+    from monitor.clock import Clock
+    from monitor.config import Settings
+    from monitor.demo.digits import Promise
+    from monitor.sources.source import Source
+
+_LISTEN: Final = "127.0.0.1:9464"
+_ON_THE_WAY_SECONDS: Final = 2.0
+"""So much of the time goes by while the last messages are on their way through Kafka."""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +27,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Cross-validates a classifier of handwritten digits, then streams held-out digits through the same "
         "loop as production, in three phases: healthy, the mix of classes shifts, one digit is photographed badly. "
         "Needs the extra `crossval`. Ends with Ctrl-C, or by itself after --seconds.",
-        epilog="example:\n  foldwatch demo --seconds 90",
+        epilog="examples:\n  foldwatch demo --seconds 90\n  foldwatch demo --kafka localhost:9092",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -34,6 +38,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="HOST:PORT",
         help=f"address of the page, port 0 for any (default {_LISTEN})",
     )
+    parser.add_argument(
+        "--kafka",
+        metavar="HOST:PORT",
+        help="write the events to two topics of this broker, made for the purpose, and read them there; "
+        "default: an embedded source",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,14 +51,14 @@ def run(args: argparse.Namespace) -> int:
     import signal
     import threading
     import time
+    from contextlib import ExitStack
 
+    from monitor.cli.demo_show import Show
     from monitor.cli.options import address
     from monitor.daemon import Daemon
     from monitor.demo import phases
-    from monitor.demo.source import DemoSource
-    from monitor.demo.story import Story, mixed
     from monitor.errors import InputError, Problem
-    from monitor.report.table import live, terminal
+    from monitor.report.table import terminal
     from monitor.serve import require_free
 
     begun = time.monotonic()
@@ -58,49 +68,59 @@ def run(args: argparse.Namespace) -> int:
     settings = phases.settings(address(args.listen, "--listen"), args.seconds)
     require_free(settings.listen)
     console = terminal()
+    if args.kafka is not None:
+        settings = _on_kafka(settings, args.kafka)
+        topics = f"{settings.source.predictions.topic} and {settings.source.labels.topic}"
+        console.print(f"Events go through {topics} on {args.kafka}.")
     console.print("Cross-validating a classifier of handwritten digits (stratified, 5 folds) …")
     promise = _prepared()
-    left = None if args.seconds is None else args.seconds - (time.monotonic() - begun)
-    clock = phases.AcceleratedClock(phases.speed(left))
-    story = Story()
+    ends_at = None if args.seconds is None else begun + args.seconds
+    left = None if ends_at is None else ends_at - time.monotonic() - (0 if args.kafka is None else _ON_THE_WAY_SECONDS)
+    accelerated = phases.AcceleratedClock(phases.speed(left))
     stop = threading.Event()
-    announced: list[str] = []
-    told: set[str] = set()
-
-    def watch(snapshot: Snapshot) -> None:
-        """Announce each phase as it begins, and show the verdicts as soon as all its windows are its own."""
-        if snapshot.report is None:
-            return
-        story.listen(snapshot.report.windows)
-        headline = phases.announcement(snapshot.report.as_of)
-        again = left is not None and phases.is_last_told(snapshot.report.as_of)
-        if announced[-1:] != [headline.title] and not again:
-            announced.append(headline.title)
-            told.clear()
-            console.print(f"\n[bold]{headline.title}[/bold]\n{headline.text}")
-        phase = phases.phase_at(snapshot.report.as_of).name
-        if phase not in told and not again and story.is_told(phase, snapshot.report.windows):
-            told.add(phase)
-            console.print(live(replace(snapshot, announcement=None)))
-            for line in mixed(snapshot.report.windows):
-                console.print(line)
-        if left is not None and phases.is_over(snapshot.report.as_of):
-            stop.set()
-
-    daemon = Daemon(
-        settings,
-        DemoSource(promise.pools, clock),
-        clock,
-        {(phases.MODEL, phases.VERSION): promise.baseline},
-        announce=phases.announcement,
-        watch=watch,
-    )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    console.print(f"Open {daemon.server.url} and watch: time runs {clock.speed:,.0f} times as fast.")
-    daemon.run(stop)
-    _tell(story)
+    show = Show(console, stop, ends_at)
+    with ExitStack() as held:
+        source, clock = _source(settings, promise, accelerated, held)
+        daemon = Daemon(
+            settings,
+            source,
+            clock,
+            {(phases.MODEL, phases.VERSION): promise.baseline},
+            announce=phases.announcement,
+            watch=show.watch,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        console.print(f"Open {daemon.server.url} and watch: time runs {accelerated.speed:,.0f} times as fast.")
+        daemon.run(stop)
+    show.tell()
     return 0
+
+
+def _on_kafka(settings: Settings, kafka: str) -> Settings:
+    """Return the settings with topics of this broker, HOST:PORT, which are made. Raises InputError."""
+    from monitor.cli.options import address
+    from monitor.demo.feed import topics_on
+
+    address(kafka, "--kafka")
+    return replace(settings, source=topics_on(kafka))
+
+
+def _source(settings: Settings, promise: Promise, accelerated: Clock, held: ExitStack) -> tuple[Source, Clock]:
+    """Return what the demo reads, and its clock; `held` ends what writes to Kafka meanwhile."""
+    if settings.source.kind is None:
+        from monitor.demo.source import DemoSource
+
+        return DemoSource(promise.pools, accelerated), accelerated
+    from monitor.demo.feed import Feed
+    from monitor.demo.followed import Followed
+    from monitor.demo.production import Production
+    from monitor.sources.clients import open_client
+    from monitor.sources.opened import open_source
+
+    followed = Followed(open_source(settings, accelerated))
+    held.enter_context(Feed(settings.source, Production(promise.pools), accelerated, open_client(settings.source)))
+    return followed, followed
 
 
 def _prepared() -> Promise:
@@ -115,13 +135,3 @@ def _prepared() -> Promise:
             Problem("demo", f"{missing.name} is not installed, and the demo needs it", remedy)
         ) from missing
     return prepare()
-
-
-def _tell(story: Story) -> None:
-    """Print what each phase has shown."""
-    from monitor.demo.phases import PHASES
-
-    for phase in PHASES:
-        outcome = story.outcomes.get(phase.name, "not reached")
-        print(f"{phase.name:8} {outcome}")
-    sys.stdout.flush()
