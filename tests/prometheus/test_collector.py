@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from monitor.config import Export, Objective
+from monitor.config import Export, Input, Objective, SourceSettings
 from monitor.prometheus.catalog import CATALOG
 from monitor.prometheus.collector import Exposition, SnapshotCollector
+from monitor.report.snapshot import Reading
 from monitor.statistics.report import Maturity, Report, Verdict
 
 CHURN = made.churn_snapshot(days=9)
@@ -224,6 +225,21 @@ def test_gauges_tell_what_waits_what_was_rejected_and_when():
     assert labelled(CHURN, "foldwatch_last_label_timestamp_seconds") == [({"model": "churn"}, as_of - 1_800)]
     assert labelled(CHURN, "foldwatch_halted") == [({}, 0.0)]
     assert labelled(replace(CHURN, halted="why"), "foldwatch_halted") == [({}, 1.0)]
+
+
+def test_of_each_partition_the_lag_and_of_each_topic_the_resets():
+    assert labelled(CHURN, "foldwatch_consumer_lag") == []
+    assert labelled(CHURN, "foldwatch_offset_resets_total") == []
+    topics = SourceSettings(predictions=Input(topic="scored"), labels=Input(topic="truth"))
+    quiet = replace(CHURN, settings=replace(CHURN.settings, source=topics))
+    assert labelled(quiet, "foldwatch_offset_resets_total") == [({"topic": "scored"}, 0.0), ({"topic": "truth"}, 0.0)]
+    read = replace(quiet, reading=Reading(lag={"truth/0": 3, "scored/10": 7, "scored/2": 0}, resets={"truth": 2}))
+    assert labelled(read, "foldwatch_consumer_lag") == [
+        ({"topic": "scored", "partition": "10"}, 7.0),
+        ({"topic": "scored", "partition": "2"}, 0.0),
+        ({"topic": "truth", "partition": "0"}, 3.0),
+    ]
+    assert labelled(read, "foldwatch_offset_resets_total")[1] == ({"topic": "truth"}, 2.0)
 
 
 def test_what_runs_and_what_it_compares_with():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from monitor.report.page import content_security_policy, page
-from monitor.report.snapshot import Announcement
+from monitor.report.snapshot import Announcement, Reading
 from monitor.statistics.report import Maturity
 
 CHURN = made.churn_snapshot(days=15)
@@ -119,6 +119,34 @@ def test_alerts_halts_and_announcements_are_told():
     ):
         assert part in told
     assert "<title>halted" in html
+
+
+def test_how_the_source_is_read_is_told_in_words():
+    reading = Reading(
+        last_read_at=made.START + 3_000,
+        lag={"scored/0": 1_200, "scored/1": 34, "truth/0": 0},
+        resets={"scored": 1, "truth": 2},
+        notices=[(made.START, "topic <scored> was made again"), (made.START + 60_000, "a new partition")],
+    )
+    text = text_of(page(replace(CHURN, reading=reading), served=True))
+    assert "Events were last read 2026-01-01 00:00:03Z" in text
+    assert "1,234 messages wait to be read (scored 1,234, truth 0)" in text
+    assert "1 partition of scored began anew" in text
+    assert "2 partitions of truth began anew" in text
+    assert "messages may be missing from the counts" in text
+    assert text.index("a new partition") < text.index("topic &lt;scored&gt; was made again")
+    done = text_of(page(replace(CHURN, reading=Reading(last_read_at=made.START, lag={"scored/0": 0})), served=True))
+    assert "no message waits to be read" in done
+    assert "began anew" not in done
+    assert "Source" not in text_of(page(CHURN, served=True))
+
+
+def test_while_nothing_is_read_the_page_says_why_and_that_it_goes_on_by_itself():
+    away = replace(CHURN, reading=Reading(trouble="no broker at kafka:9092; is it up?"))
+    html = page(away, served=True)
+    assert "Nothing is being read no broker at kafka:9092; is it up? foldwatch keeps trying" in text_of(html)
+    stamps = {re.search(r'data-stamp="([^"]*)"', page(one, served=True))[1] for one in (CHURN, away)}
+    assert len(stamps) == 2
 
 
 def test_before_the_first_evaluation_the_page_says_what_it_waits_for():
