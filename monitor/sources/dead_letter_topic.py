@@ -56,7 +56,8 @@ class DeadLetterTopic:
             if not self._written:  # there may be no such topic; a broker that makes topics makes it now
                 missing = self._topic not in self._client.topics([self._topic])
             self._written = False
-            self._write([_message(each, at) for each in rejected])
+            moment = format_time(at).encode()
+            self._write([_message(each, moment) for each in rejected])
             self._written = True
         except SourceUnavailable as wrong:
             raise self._named(wrong, missing=missing) from wrong
@@ -153,9 +154,8 @@ def _begun_again(client: Client, positions: Mapping[Partition, int]) -> dict[Par
     return new
 
 
-def _message(rejected: Rejected, at: int) -> Produced:
-    headers = {REASON: rejected.reason.encode(), DETAIL: rejected.detail.encode(errors="replace")}
-    headers[AT] = format_time(at).encode()
+def _message(rejected: Rejected, at: bytes) -> Produced:
+    headers = {REASON: rejected.reason.encode(), DETAIL: rejected.detail.encode(errors="replace"), AT: at}
     if rejected.key is not None:
         headers[KEY] = rejected.key
     if rejected.timestamp is not None:
