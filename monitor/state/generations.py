@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from monitor.join.rules import Rules
 
-MOST: Final = 12
+MOST: Final = 8
 """Generations of a model: a look for an id that is new asks each of them."""
-_SHARE: Final = 4
+_SHARE: Final = 2
 """Generations in the time that a prediction is needed: so much more than necessary is kept."""
 
 

@@ -1,0 +1,229 @@
+"""What the durable state costs with many predictions waiting: memory, disk, the time to open it, and an event.
+
+    python benchmarks/state.py [--waiting 10_000_000] [--folder DIR]
+
+Everything is done through the state as the loop does it: fetch, join, count, commit. Predictions of 30 days wait; an
+event is a prediction of a new id or the first label of one that waits, as old as any of them. Memory is that of a
+process of its own (`VmRSS`, files that the system keeps in its cache do not count), against the same process with an
+empty state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.clock import DAY, HOUR
+from monitor.config import Duration, ModelSettings, Settings
+from monitor.counts import Layout
+from monitor.counts.slices import AgingSlices
+from monitor.join.events import Labels, Predictions, Words
+from monitor.sources.source import Batch, ModelEvents
+from monitor.state.durable import RocksState
+from monitor.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FEW = 100_000
+BATCH = 10_000
+ROUNDS = 24
+END = 1_700_000_000_000
+DAYS = 30
+SETTINGS = Settings(
+    {
+        "m": ModelSettings(
+            "m",
+            ("stay", "leave"),
+            Layout(2),
+            (Duration(DAY, "24h"),),
+            Duration(14 * DAY, "14d"),
+            Duration(DAYS * DAY, f"{DAYS}d"),
+            Duration(DAY, "1d"),
+            segments={"region": None},
+        )
+    }
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; less is better."""
+
+    what: str
+    measured: float
+    unit: str
+    must: float
+    goal: float
+
+    def __str__(self) -> str:
+        """Return the line."""
+        verdict = "goal" if self.measured <= self.goal else "must" if not self.missed else "MISSED"
+        return f"{self.what:58} {self.measured:9.2f} {self.unit:5} {self.must:8.1f} {self.goal:8.1f}  {verdict}"
+
+    @property
+    def missed(self) -> bool:
+        """Tell whether the must is missed."""
+        return self.measured > self.must
+
+
+class Given:
+    """A source of one batch."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.batch = Batch()
+
+    def poll(self) -> Batch:
+        """Return the batch."""
+        return self.batch
+
+    def seek(self, offsets: Mapping[str, int]) -> None:
+        """Nothing."""
+
+    def commit(self, offsets: Mapping[str, int]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def ids(numbers: np.ndarray) -> np.ndarray:
+    """Return the ids of predictions, as long as a UUID."""
+    return np.array([f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}-{number:019d}" for number in numbers.tolist()], object)
+
+
+def predictions(numbers: np.ndarray, moments: np.ndarray) -> Predictions:
+    """Return predictions."""
+    rng, n = np.random.default_rng(int(numbers[0])), len(numbers)
+    return Predictions(
+        ids(numbers),
+        np.arange(n),
+        moments,
+        Words(np.zeros(n, np.int32), ("1",)),
+        rng.integers(0, 2, n).astype(np.int32),
+        rng.random((n, 1)),
+        {"region": Words(rng.integers(0, 5, n).astype(np.int32), ("eu", "us", "cn", "br", "in"))},
+    )
+
+
+def step(stream: Stream, source: Given, offset: int, events: ModelEvents, passed: int) -> None:
+    """Take one batch."""
+    source.batch = Batch({"m": events}, read=BATCH, offsets={"predictions/0": offset}, passed=passed)
+    stream.step()
+
+
+def fill(folder: Path, waiting: int) -> float:
+    """Let predictions wait, in the order of their times; return the bytes a row took at most on the way."""
+    state, source = RocksState(folder, SETTINGS.models), Given()
+    stream = Stream(SETTINGS, source, state, AgingSlices.at(END))
+    most = 0.0
+    for first in range(0, waiting, BATCH):
+        numbers = np.arange(first, min(first + BATCH, waiting))
+        moments = END - DAYS * DAY + numbers * (DAYS * DAY) // waiting
+        step(stream, source, first + BATCH, ModelEvents(predictions(numbers, moments)), int(moments[0]) - DAYS * DAY)
+        if first % (BATCH * 20) == 0 and first >= waiting // 10:
+            most = max(most, size(folder) / (first + BATCH))
+    state.close()
+    return most
+
+
+def size(folder: Path) -> int:
+    """Return the bytes of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def memory() -> float:
+    """Return the resident memory of this process in MB."""
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def spend(folder: Path, waiting: int) -> dict[str, float]:
+    """Open a filled state and spend events on it; return what it cost. Run in a process of its own."""
+    begun = time.perf_counter()
+    state, source = RocksState(folder, SETTINGS.models), Given()
+    opened = time.perf_counter() - begun
+    stream = Stream(SETTINGS, source, state, AgingSlices.at(END))
+    rng = np.random.default_rng(5)
+    order = rng.permutation(waiting)[: ROUNDS * BATCH // 2] if waiting else np.zeros(0, np.int64)
+    spent = []
+    peak = 0.0
+    for number in range(ROUNDS):
+        half = BATCH // 2
+        new = 10**12 + np.arange(number * half, (number + 1) * half)
+        own = order[number * half : (number + 1) * half]
+        labels = Labels(ids(own), half + np.arange(len(own)), np.full(len(own), END), rng.integers(0, 2, len(own)).astype(np.int32))
+        events = ModelEvents(predictions(new, np.full(half, END - number)), labels)
+        before = time.perf_counter(), time.process_time()
+        step(stream, source, 10**9 + number, events, END - DAYS * DAY)
+        spent.append((time.perf_counter() - before[0]) / BATCH * 1e6)
+        peak = max(peak, memory())
+    kept = {"opened": opened, "event": float(np.median(spent[2:])), "memory": peak}
+    state.close()
+    return kept
+
+
+def apart(*arguments: str) -> dict[str, float]:
+    """Run this file with arguments in a process of its own; return what it prints."""
+    done = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> int:
+    """Print the table; 1 when a must is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--waiting", type=int, default=10_000_000, help="predictions that wait (default: 10 million)")
+    parser.add_argument("--folder", type=Path, help="where to put the states (default: a temporary folder)")
+    parser.add_argument("--spend", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.spend is not None:
+        print(json.dumps(spend(arguments.folder, arguments.spend)))
+        return 0
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as own:
+        return measured(Path(own), arguments.waiting)
+
+
+def measured(own: Path, waiting: int) -> int:
+    """Fill and spend; print the table."""
+    costs = {}
+    for number in (0, FEW, waiting):
+        folder = own / str(number)
+        begun = time.perf_counter()
+        most = fill(folder, number)
+        took = time.perf_counter() - begun
+        if number:
+            print(f"  {number:,} predictions taken in {took:.0f} s: {took / number * 1e6:.1f} us each, join and counts included")
+        bytes_ = size(folder)
+        costs[number] = apart("--folder", str(folder), "--spend", str(number))
+        if number == waiting:
+            disk, peak = bytes_ / number, max(most, size(folder) / number)
+    none, few, many = costs[0], costs[FEW], costs[waiting]
+    rows = [
+        Row(f"memory with {waiting:,} waiting, above none", many["memory"] - none["memory"], "MB", 150, 80),
+        Row("memory in all then", many["memory"], "MB", 400, 300),
+        Row("disk per waiting prediction", disk, "B", 150, 80),
+        Row(f"ready after restart with {waiting:,} waiting", many["opened"], "s", 5, 2),
+        Row(f"cost per event against {FEW:,} waiting", many["event"] / few["event"], "x", 1.6, 1.3),
+    ]
+    print(f"{'what':58} {'measured':>15} {'must':>8} {'goal':>8}  verdict")
+    for row in rows:
+        print(row)
+    print(f"  an event, join, counts and commit: {few['event']:.1f} us with {FEW:,} waiting, {many['event']:.1f} us with {waiting:,}")
+    print(f"  disk per waiting prediction at most while filling: {peak:.0f} B; memory with none: {none['memory']:.0f} MB")
+    return int(any(row.missed for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
