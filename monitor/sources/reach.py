@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.errors import InputError, SourceUnavailable
 from monitor.sources.client import Forbidden, LoginRefused
 from monitor.sources.login import login_of
+from monitor.sources.trial import refused_login
 
 if TYPE_CHECKING:
     from monitor.config import SourceSettings
@@ -41,12 +42,14 @@ def reach(source: SourceSettings, login: Login, seconds: float) -> None:
 def why(source: SourceSettings, seconds: float, reason: str) -> SourceUnavailable:
     """Return the words for a question that was not answered in `seconds`, having looked what is wrong."""
     try:
-        reach(source, login_of(source.security), CONNECT_SECONDS)
+        login = login_of(source.security)
+        reach(source, login, CONNECT_SECONDS)
+        refusal = refused_login(source, login, CONNECT_SECONDS)
     except SourceUnavailable as away:
         return away
     except InputError as unreadable:
         return SourceUnavailable(str(unreadable))
-    return silent(source, seconds, reason)
+    return silent(source, seconds, reason) if refusal is None else refused(source, refusal)
 
 
 def silent(source: SourceSettings, seconds: float, reason: str = "") -> SourceUnavailable:
