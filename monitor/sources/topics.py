@@ -10,7 +10,7 @@ from monitor.errors import InputError, Problem, SourceUnavailable
 from monitor.sources.client import Partition
 from monitor.sources.codec import Codec, Kind, batch_of
 from monitor.sources.gathered import Gathered
-from monitor.sources.placement import Placement, partition_of, place, topic_of
+from monitor.sources.placement import Placement, identity_key, partition_of, place, topic_of
 from monitor.sources.progress import Progress
 from monitor.sources.reach import missing
 
@@ -123,6 +123,9 @@ class Topics:
         if not self._assigned or self._gone or self._monotonic() >= self._looked + every:
             self._look()
         messages = self._fetched()
+        if messages and self._made_anew():
+            self._look()
+            messages = self._fetched()
         now = self._clock.now()
         decoded: list[Decoded] = []
         newest: dict[Partition, int] = {}
@@ -174,6 +177,17 @@ class Topics:
         self._young.clear()
         self._news = self._news.then(placed)
         self._looked = self._monotonic()
+
+    def _made_anew(self) -> bool:
+        """Tell whether a topic is another one by now, so that what was fetched at the old one's offsets may be its own.
+
+        Only a look after the fetch can tell; a broker hands out the new topic's messages without a word.
+        """
+        topics = self._client.topics(list(self._kinds))
+        return any(
+            found.identity is not None and found.identity != self._offsets.get(identity_key(name), found.identity)
+            for name, found in topics.items()
+        )
 
     def _fetched(self) -> Sequence[Messages]:
         """Fetch until there is enough for a batch, or a moment of silence."""
