@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +128,21 @@ def test_whoever_runs_a_broker_by_hand_ends_it_with_ctrl_c_and_nothing_is_left(k
         assert "Ctrl-C ends it" in by_hand.stderr.readline()
         by_hand.send_signal(signal.SIGINT)
         assert by_hand.wait(30) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_runs_beside_a_broker_of_its_own_which_ends_with_it(kafka: Path, tmp_path: Path):
+    asks = (
+        "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1].rpartition(':')[2]))); sys.exit(7)"
+    )
+    command = [sys.executable, str(kafka), "beside", sys.executable, "-c", asks, "{}"]
+    places = os.environ | {"TMPDIR": str(tmp_path)}
+    answer = subprocess.run(command, env=places, capture_output=True, text=True, check=False)
+    assert answer.returncode == 7, answer.stderr
+    address = re.search(r"on (127\.0\.0\.1):(\d+)$", answer.stderr.strip())
+    assert address is not None
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address[1], int(address[2])))
     assert list(tmp_path.iterdir()) == []
 
 

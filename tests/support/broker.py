@@ -80,7 +80,7 @@ class Broker(Cluster):
             self._running = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
             )
-        until(self._listens, "the broker listens")
+        until(self._listens, "the broker listens", 90)  # the very first one writes its archive of classes before
         until(self.answers, "every partition answers")
 
     def stop(self) -> None:
