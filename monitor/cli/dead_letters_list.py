@@ -6,6 +6,8 @@ import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from rich.console import Console
+
 from monitor.cli.options import moment
 from monitor.cli.output import output
 from monitor.clock import format_time
@@ -38,6 +40,7 @@ def list_letters(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         file = output(args.json, "--json", stack)
         kept = stack.enter_context(kept_letters(settings))
+        stack.enter_context(Console(stderr=True).status("reading dead letters"))
         found = summarize(chosen(kept.letters, wanted, since), args.limit)
         if file is not None:
             file.write(as_json(kept.place, found))

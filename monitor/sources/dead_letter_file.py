@@ -101,7 +101,8 @@ def read_file(path: Path) -> Iterator[Letter]:
 
 def entry(letter: Letter) -> dict[str, str | int]:
     """Return a letter as it is written in a line of the file, and shown as JSON."""
-    found: dict[str, str | int] = {"key": letter.place, **_text("value", "encoding", letter.value)}
+    place = letter.place.encode(errors="backslashreplace").decode()  # a path may hold bytes that are no text
+    found: dict[str, str | int] = {"key": place, **_text("value", "encoding", letter.value)}
     found |= {"reason": letter.reason, "detail": letter.detail}
     if letter.at is not None:
         found["at"] = format_time(letter.at)

@@ -27,6 +27,8 @@ _MOST: Final = 500
 _SECONDS: Final = 0.5
 _PATIENCE: Final = 30.0
 """Seconds without a single message after which a reader gives up."""
+_LARGE: Final = 2**16
+"""Bytes from which on a message may be too large for the topic."""
 _AROUND: Final = 1_024
 """Bytes of a batch that are neither key, value nor a header's value."""
 
@@ -57,7 +59,10 @@ class DeadLetterTopic:
                 missing = self._topic not in self._client.topics([self._topic])
             self._written = False
             moment = format_time(at).encode()
-            self._write([_message(each, moment) for each in rejected])
+            messages = [_message(each, moment) for each in rejected]
+            self._write([each for each in messages if not _is_large(each)])
+            for message in filter(_is_large, messages):  # alone: one that is refused lets no other be sent twice
+                self._write([message])
             self._written = True
         except SourceUnavailable as wrong:
             raise self._named(wrong, missing=missing) from wrong
@@ -69,7 +74,8 @@ class DeadLetterTopic:
     def _write(self, messages: Sequence[Produced]) -> None:
         """Write messages, halving them where one of them is too large until that one stands alone."""
         try:
-            self._client.produce(self._topic, messages)
+            if messages:
+                self._client.produce(self._topic, messages)
         except MessageTooLarge:
             if len(messages) > 1:
                 half = len(messages) // 2
@@ -161,6 +167,10 @@ def _message(rejected: Rejected, at: bytes) -> Produced:
     if rejected.timestamp is not None:
         headers[TIMESTAMP] = str(rejected.timestamp).encode()
     return Produced(rejected.place.encode(), rejected.original, headers)
+
+
+def _is_large(message: Produced) -> bool:
+    return sum(map(len, (message.value or b"", *message.headers.values()))) > _LARGE
 
 
 def _letters(messages: Messages, end: int) -> Iterator[Letter]:

@@ -202,6 +202,16 @@ def test_a_replay_into_a_file_that_cannot_be_written_is_named(folder, capsys):
     assert "predictions.jsonl: cannot be read or written (Is a directory)" in err
 
 
+@pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # kafka-python's own files
+@pytest.mark.parametrize("action", ["list", "replay"])
+def test_a_broker_that_is_away_is_named_and_exits_with_2(folder, capsys, action):
+    source = CONFIG.replace("kind: files", 'kind: kafka\n  bootstrap_servers: ["127.0.0.1:9"]')
+    (folder / "foldwatch.yaml").write_text(source.replace("path:", "topic:"))
+    code, out, err = dead_letters(capsys, action)
+    assert (code, out) == (2, "")
+    assert "127.0.0.1:9: connection refused; start the broker" in err
+
+
 @pytest.mark.parametrize("action", ["list", "replay"])
 def test_the_help_of_both_shows_an_example(capsys, action):
     assert main(["dead-letters", action, "--help"]) == 0

@@ -95,6 +95,13 @@ def test_letters_are_read_as_they_were_written(tmp_path):
     ]
 
 
+def test_a_path_that_is_no_text_does_not_keep_a_letter_from_being_written(tmp_path):
+    file = DeadLetterFile(tmp_path / "dead.jsonl")
+    file.write([Rejected("not JSON", "", "l\udcf6g:7", b"x")], NOW)
+    file.close()
+    assert [each.place for each in read_file(tmp_path / "dead.jsonl")] == ["l\\udcf6g:7"]
+
+
 def test_a_line_that_is_no_letter_is_shown_and_one_that_is_being_written_is_waited_for(tmp_path):
     path = tmp_path / "dead.jsonl"
     whole = b'{"key": "a:1", "value": "x", "reason": "not JSON", "at": "long ago"}\n'

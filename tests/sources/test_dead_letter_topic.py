@@ -84,6 +84,7 @@ def test_letters_are_read_as_they_were_written_each_once(broker, client):
     letter = next(each for each in letters if each.place == "predictions/0/8")
     assert (letter.reason, letter.detail, letter.at) == ("not JSON", "détail 8", NOW)
     assert (letter.key, letter.timestamp, letter.truncated) == (b"k", NOW - 1, None)
+    assert broker.committed(settings.source.group_id, topic) == {}
 
 
 def test_what_is_too_large_for_the_topic_is_cut_and_holds_nobody_up(broker, client):
@@ -95,7 +96,7 @@ def test_what_is_too_large_for_the_topic_is_cut_and_holds_nobody_up(broker, clie
     events[7] = rejected(7, b"7" * 10, key=b"k" * 200_000)
     write(settings, events)
     letters = {each.place: each for each in read(settings)}
-    assert len(letters) == 20
+    assert len(letters) == 20 == len(broker.consume(topic))
     cut = {place: each for place, each in letters.items() if each.truncated is not None}
     assert {place: each.truncated for place, each in cut.items()} == {
         "predictions/0/5": 1_500_000,
