@@ -28,6 +28,7 @@ demo: $(VENV)/.user ## run the main job on real data, with a page to look at; Ct
 
 .PHONY: demo-kafka
 demo-kafka: $(VENV)/.user ## the same through a real Kafka broker, which starts and ends with it
+	@scripts/system-packages openjdk-17-jre-headless maven
 	@scripts/kafka-broker beside $(BIN)/foldwatch demo --kafka {} $(ARGS)
 
 .PHONY: test
