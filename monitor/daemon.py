@@ -16,6 +16,8 @@ from monitor.counts.slices import AgingSlices
 from monitor.errors import SourceUnavailable, StateBroken
 from monitor.report.course import judged
 from monitor.report.history import History
+from monitor.report.inspecting import PART as SAMPLES
+from monitor.report.inspecting import Gates
 from monitor.report.restored import Redrawn
 from monitor.report.snapshot import Activity, Reading, Snapshot
 from monitor.reporting import Reporter, promises_by_model
@@ -85,6 +87,7 @@ class Daemon:
             bury=None if bury is None else lambda letters: bury(letters, clock.now()),
         )
         self._reporter = Reporter(settings, self._state, promises_by_model(baselines))
+        self._gates = Gates(settings, self._state)
         self._archive = Archive(self._state)
         self._history = History(settings)
         self._alerts = VerdictAlerts()
@@ -119,19 +122,21 @@ class Daemon:
         begun, now = self._monotonic(), self._clock.now()
         self._stream.age(now)
         redrawn = Redrawn(self._history.wanted)
-        alerts: dict[bytes, int] = {}
+        parts: dict[str, dict[bytes, int]] = {PART: {}, SAMPLES: {}}
         try:
             for record in self._archive.restore(now):
                 redrawn.add(record)
-                alerts.setdefault(record.parts.get(PART, b""), record.as_of)
+                for name, known in parts.items():
+                    known.setdefault(record.parts.get(name, b""), record.as_of)
         except StateBroken as error:
             LOG.warning("history left out", extra={"why": str(error)})
             return
         self._history.restore(redrawn.tracks())
-        self._alerts.restore(filter(None, alerts), self._settings.models, now)
-        if alerts:
+        self._alerts.restore(filter(None, parts[PART]), self._settings.models, now)
+        self._gates.restore(filter(None, parts[SAMPLES]))
+        if parts[PART]:
             seconds = round(self._monotonic() - begun, 3)
-            LOG.info("restored", extra={"since": format_time(min(alerts.values())), "seconds": seconds})
+            LOG.info("restored", extra={"since": format_time(min(parts[PART].values())), "seconds": seconds})
 
     def _loop(self, stop: threading.Event) -> None:
         """Read, evaluate when it is time, and rest where there is nothing to read."""
@@ -159,6 +164,8 @@ class Daemon:
             return 0
         self._set_trouble(None)
         self._reporter.apply(step.slices)
+        self._gates.apply(step.slices)
+        self._gates.note(step.read, step.behind, step.lag)
         self._learn(step)
         self._say_rejected(step.rejected)
         if self._halt.observe(step):
@@ -211,14 +218,15 @@ class Daemon:
             )
             for name, model in self._settings.models.items()
         }
-        results = self._reporter.report(due)
+        inspection = self._gates.inspect(now, self._slices.boundary)
+        results = inspection.marked(self._reporter.report(due))
         self._stream.age(now)
         self._history.add_all(results)
         for result in results:
             for seen in judged(self._settings.models[result.model], result):
                 self._alerts.observe(seen)
         self._record(now, results)
-        self._publish(Report(now, tuple(results), self._stream.totals()))
+        self._publish(Report(now, tuple(results), self._stream.totals(), inspection))
         seconds = self._monotonic() - begun
         LOG.info("evaluated", extra={"as_of": format_time(now), "windows": len(results), "seconds": round(seconds, 3)})
 
@@ -226,7 +234,8 @@ class Daemon:
         """Keep what an evaluation said for whoever comes after this process."""
         plotted = [(window, self._history.plotted(window)) for window in results]
         # An hour keeps its last record alone, so each tells which alerts ended in its hour.
-        parts = {PART: self._alerts.packed(now - now % HOUR)}
+        since = now - now % HOUR
+        parts = {PART: self._alerts.packed(since), SAMPLES: self._gates.packed(since)}
         self._archive.append(Record.of(now, [(window, shown) for window, shown in plotted if shown], parts))
 
     def _publish(self, report: Report) -> None:

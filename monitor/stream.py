@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from monitor.clock import DAY, HOUR
-from monitor.counts.groups import numbered
 from monitor.counts.slices import AgingSlices, Series, compaction
-from monitor.counts.tally import columns_labelled, columns_predicted, grouped
 from monitor.join.events import Labels, Predictions
 from monitor.join.join import join
 from monitor.join.rows import CodedLabels, CodedPredictions
 from monitor.join.rules import Outcomes, Rules
 from monitor.join.vocabulary import coded
 from monitor.sources.source import ModelEvents
+from monitor.state.added import Answers, added
 from monitor.state.state import Commit, ModelCommit
 from monitor.statistics.report import Totals
 
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.config import ModelSettings, Settings
+    from monitor.config import Settings
     from monitor.counts import Counts
     from monitor.counts.slices import Deltas, Slices
-    from monitor.join.join import Joined
-    from monitor.join.vocabulary import Vocabulary
     from monitor.sources.source import Batch, Rejected, Source
     from monitor.state.state import ModelState, State
 
@@ -57,6 +54,8 @@ class Step:
     """Reason -> events."""
     slices: Deltas = field(default_factory=dict)
     """What was added to the slices: for `Windows.apply`."""
+    behind: int | None = None
+    """Events timed from this moment on still wait to be read, as far as known; None: nothing waits."""
     lag: Mapping[str, int] = field(default_factory=dict)
     """Partition -> messages that wait there to be read."""
     resets: Mapping[str, int] = field(default_factory=dict)
@@ -119,7 +118,8 @@ class Stream:
             self._offsets.update(commit.offsets)
         self._sought = True
         self._source.commit(batch.offsets)
-        return Step(batch.read, batch.rejected, commit.skipped, commit.slices, batch.lag, batch.resets, batch.notices)
+        told = (batch.behind, batch.lag, batch.resets, batch.notices)
+        return Step(batch.read, batch.rejected, commit.skipped, commit.slices, *told)
 
     def _commit_of(self, batch: Batch) -> Commit:
         """Join and count a batch; what it leaves as it was is not in the commit."""
@@ -133,10 +133,10 @@ class Stream:
                 events, old = without_old(events, known.forgotten, self._rules[name])
                 if old:
                     skipped[TOO_OLD] += old
-            part, added = self._model(name, known, events, batch)
+            part, deltas = self._model(name, known, events, batch)
             if part is not None:
                 models[name] = part
-            slices.update(added)
+            slices.update(deltas)
         return Commit(
             models,
             slices,
@@ -197,31 +197,28 @@ class Stream:
         labels = labels or Labels.none()
         version, segments, vocabulary = coded(predictions, known.vocabulary)
         fetched = self.state.fetch(name, predictions.ids, labels.ids)
-        joined = join(
-            fetched.rows,
-            CodedPredictions(
-                fetched.of_predictions,
-                predictions.order,
-                version,
-                predictions.predicted_at,
-                predictions.y_pred,
-                segments,
-                predictions.scores,
-            ),
-            CodedLabels(fetched.of_labels, labels.order, labels.labelled_at, labels.y_true),
-            self._rules[name],
+        made = CodedPredictions(
+            fetched.of_predictions,
+            predictions.order,
+            version,
+            predictions.predicted_at,
+            predictions.y_pred,
+            segments,
+            predictions.scores,
         )
-        added = counted(settings, vocabulary, joined, self._slices)
+        told = CodedLabels(fetched.of_labels, labels.order, labels.labelled_at, labels.y_true)
+        joined = join(fetched.rows, made, told, self._rules[name])
+        deltas = added(settings, vocabulary, joined, Answers.of(made, predictions.latency), self._slices)
         return (
             replace(
                 unchanged,
                 vocabulary=vocabulary,
                 outcomes=joined.outcomes,
-                predictions=_by_version(added),
+                predictions=_by_version(deltas),
                 rows=joined.rows,
                 places=fetched.places,
             ),
-            added,
+            deltas,
         )
 
 
@@ -246,38 +243,6 @@ class Halt:
             rejected -= bad * (read - HALT_EVENTS) / oldest
             read = HALT_EVENTS
         return read >= HALT_LEAST and rejected > self._share * read
-
-
-def counted(settings: ModelSettings, vocabulary: Vocabulary, joined: Joined, slices: Slices) -> Deltas:
-    """Return what a join adds to each slice of each series: everything, and each value of each segment."""
-    p, q, layout = joined.predicted, joined.labelled, settings.layout
-    if not len(p) and not len(q):
-        return {}
-    columns = (
-        columns_predicted(layout, p.y_pred, p.sign),
-        columns_labelled(layout, q.y_true, q.y_pred, q.scores, q.sign, delay=q.labelled_at - q.predicted_at),
-    )
-    versions = len(vocabulary.versions)
-    piece, starts = numbered(slices.starts(np.concatenate((p.predicted_at, q.predicted_at))))
-    group, cells = numbered(piece * versions + np.concatenate((p.version, q.version)))
-    owners = [(vocabulary.versions[cell % versions], int(starts[cell // versions])) for cell in cells.tolist()]
-    deltas: dict[Series, dict[int, Counts]] = {}
-
-    def add(group: NDArray[np.int64], keys: Sequence[tuple[str, int, str | None]]) -> None:
-        blocks = ((columns[0], group[: len(p)]), (columns[1], group[len(p) :]))
-        for (version, start, segment), counts in zip(keys, grouped(layout, blocks, len(keys)), strict=True):
-            if counts:
-                deltas.setdefault(Series(settings.name, version, segment), {})[start] = counts
-
-    add(group, [(*owner, None) for owner in owners])
-    for at, (name, values) in enumerate(vocabulary.segments):
-        value = np.concatenate((p.segments[:, at], q.segments[:, at]))
-        finer, cells = numbered(group * len(values) + value)
-        add(
-            finer,
-            [(*owners[cell // len(values)], f"{name}={values[cell % len(values)]}") for cell in cells.tolist()],
-        )
-    return deltas
 
 
 def without_old(events: ModelEvents, forgotten: int, rules: Rules) -> tuple[ModelEvents, int]:
@@ -307,11 +272,11 @@ def total(models: Iterable[Totals], dead_letters: Mapping[str, int], skipped: Ma
     return Totals(**sums, dead_letters=dead_letters, skipped=skipped)
 
 
-def _by_version(added: Deltas) -> Mapping[str, int]:
+def _by_version(deltas: Deltas) -> Mapping[str, int]:
     """Return how many identities were added of each version."""
     return {
         series.version: sum(counts.predictions for counts in slices.values())
-        for series, slices in added.items()
+        for series, slices in deltas.items()
         if series.segment is None
     }
 

@@ -50,6 +50,8 @@ class Predictions:
     """(n, layout.score_columns), a row of NaN where the event carries none."""
     segments: Mapping[str, Words]
     """Configured segment name -> its value in each event."""
+    latency: NDArray[np.float64] | None = None
+    """`latency_ms`, NaN where an event carries none; None: no event carries one."""
 
     @classmethod
     def none(cls, segments: Iterable[str], scores: int) -> Predictions:
@@ -76,6 +78,7 @@ class Predictions:
             self.y_pred[which],
             self.scores[which],
             {name: words.take(which) for name, words in self.segments.items()},
+            None if self.latency is None else self.latency[which],
         )
 
 

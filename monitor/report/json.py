@@ -14,6 +14,7 @@ import numpy as np
 
 from monitor import __version__
 from monitor.clock import format_time
+from monitor.report import words
 from monitor.statistics.report import Totals
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from monitor.report.snapshot import AlertEntry
+    from monitor.statistics.inspection import Inspection
     from monitor.statistics.report import MetricResult, Report, WindowResult
 
 BACKTEST_SCHEMA: Final = "foldwatch/backtest/1"
@@ -51,7 +53,7 @@ def metric_entry(result: MetricResult) -> dict[str, Any]:
         "difference_upper": result.difference_upper,
         "margin": result.margin,
         "verdict": result.verdict,
-        "reason": result.reason,
+        "reason": result.reason if result.doubt is None else words.reason(result),
         "labels_needed": result.labels_needed,
     }
 
@@ -101,6 +103,23 @@ def events_entry(totals: Totals) -> dict[str, Any]:
     return entry
 
 
+def gate_entries(inspection: Inspection | None) -> list[dict[str, Any]]:
+    """Return the `gates` of the report document: by model, in the order in which they are shown."""
+    return [
+        {
+            "model": model,
+            "gate": gate.name,
+            "state": gate.state,
+            "value": gate.value,
+            "usual": gate.usual,
+            "limit": gate.limit,
+            "text": gate.text,
+        }
+        for model, vitals in (inspection.models if inspection else {}).items()
+        for gate in vitals.gates
+    ]
+
+
 def report_document(report: Report | None) -> dict[str, Any]:
     """Return the document of `/api/v1/report`; None, before the first evaluation, gives an empty one."""
     return {
@@ -108,6 +127,7 @@ def report_document(report: Report | None) -> dict[str, Any]:
         "as_of": format_time(report.as_of) if report else None,
         "windows": list(map(window_entry, report.windows)) if report else [],
         "events": events_entry(report.totals if report else Totals()),
+        "gates": gate_entries(report.inspection if report else None),
     }
 
 

@@ -100,6 +100,16 @@ def verdict_name(result: MetricResult) -> str:
 
 def verdict_in_words(result: MetricResult, *, brief: bool = False) -> str:
     """Say why the verdict is what it is: one sentence without a full stop; `brief` leaves the margin out."""
+    said = _verdict_in_words(result, brief=brief)
+    return said if result.doubt is None else f"{said}; {result.doubt}"
+
+
+def reason(result: MetricResult) -> str | None:
+    """Return why the verdict is not OK or WORSE, or why there is none, and what its data lack; None for nothing."""
+    return "; ".join(filter(None, (result.reason, result.doubt))) or None
+
+
+def _verdict_in_words(result: MetricResult, *, brief: bool) -> str:
     if result.undefined is not None:
         return f"undefined ({result.undefined})"
     if result.verdict is None:

@@ -15,8 +15,8 @@ import polars as pl
 from monitor.join.events import NO_LABEL, RETRACTED
 from monitor.join.words import normal_class
 from monitor.sources import reasons
-from monitor.sources.columns import Column, moments, texts, without_nan
-from monitor.sources.fields import Kind, class_spellings
+from monitor.sources.columns import Column, moments, numbers, texts, without_nan
+from monitor.sources.fields import LATENCY, Kind, class_spellings
 from monitor.sources.reasons import Fault, Faults
 from monitor.sources.scores import read_scores
 
@@ -88,8 +88,8 @@ def check(
     """Return what is valid in `table`, whose rows all belong to the model of `rules`.
 
     `stamps`, epoch milliseconds, (size,), stand in where a label carries no `labelled_at`; a negative one is none.
-    Columns of predictions: row, id, at, version, y_pred, score_0 ... , segment_0 ... (in the order of the model's
-    segments); of labels: row, id, at, y_true (`RETRACTED` for null).
+    Columns of predictions: row, id, at, version, y_pred, score_0 ... , latency (only where an event carries one),
+    segment_0 ... (in the order of the model's segments); of labels: row, id, at, y_true (`RETRACTED` for null).
     """
     reading = _Reading(table, paths, plausible, Faults(table.size), stamps)
     ids = reading.ids()
@@ -163,6 +163,9 @@ class _Reading:
         predicted = self._predicted(rules, scores)
         made = {"at": at, "version": versions, "y_pred": pl.Series(predicted)}
         made |= {f"score_{number}": pl.Series(score) for number, score in enumerate(scores)}
+        latency = self._latency()
+        if latency is not None:
+            made["latency"] = latency
         for number, name in enumerate(rules.model.segments):
             column = self.table.column(self.paths.segments[name])
             values = _nothing(size, pl.String) if column is None else texts(without_nan(column))
@@ -192,6 +195,15 @@ class _Reading:
         if column is not None:
             at = self._time(column, "labelled_at", where=labelled).fill_null(predicted_at)
         return {"at": at, "y_true": pl.Series(codes)}, labelled
+
+    def _latency(self) -> pl.Series | None:
+        """Return milliseconds, NaN where there is no number from 0 on; None where no event has one."""
+        column = self.table.column(self.paths.single[LATENCY])
+        if column is None:
+            return None
+        given = numbers(column).fill_null(np.nan).to_numpy()
+        right = (given >= 0.0) & (given < np.inf)
+        return pl.Series(np.where(right, given, np.nan)) if right.any() else None
 
     def _column(self, name: str) -> Column | None:
         """Return one of our single fields; NaN in it is nothing."""

@@ -12,7 +12,7 @@ from monitor.sources import reasons
 from monitor.sources.checks import EARLIEST, ModelRules, Moments, check
 from monitor.sources.columns import texts, without_nan
 from monitor.sources.events import labels_of, predictions_of
-from monitor.sources.fields import FieldPaths, Keys, Kind, field_paths
+from monitor.sources.fields import LATENCY, FieldPaths, Keys, Kind, field_paths
 from monitor.sources.json_lines import JsonLines
 from monitor.sources.reasons import REASONS
 from monitor.sources.source import Batch, ModelEvents, Rejected
@@ -104,7 +104,10 @@ class Codec:
             for kind in Kind
         }
         """Where the fields of each kind of event are looked for."""
-        self._json = {kind: JsonLines(paths.all()) for kind, paths in self.paths.items()}
+        self._json = {
+            kind: JsonLines(paths.all(), [keys[0] for keys in paths.single.get(LATENCY, ())])
+            for kind, paths in self.paths.items()
+        }
 
     def decode(self, kind: Kind, buffer: bytes, *, now: int, place: Callable[[int], str]) -> Decoded:
         """Return what the JSON Lines of `buffer` hold; the last line may lack its line feed.
@@ -203,7 +206,9 @@ class Codec:
             return any(keys[0] in columns for keys in places)
 
         names = [
-            name for name in paths.single if name not in {"score", "labelled_at"} and not there(paths.single[name])
+            name
+            for name in paths.single
+            if name not in {"score", "labelled_at", LATENCY} and not there(paths.single[name])
         ]
         if kind is Kind.LABELS and not there(paths.single["labelled_at"]):
             names.append("labelled_at")

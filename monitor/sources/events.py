@@ -26,6 +26,7 @@ def predictions_of(frame: pl.DataFrame, order: NDArray[np.int64], segments: Sequ
         y_pred=frame["y_pred"].to_numpy(),
         scores=np.column_stack(scores) if len(scores) > 1 else scores[0].reshape(-1, 1),
         segments={name: words_of(frame[f"segment_{number}"]) for number, name in enumerate(segments)},
+        latency=frame["latency"].to_numpy() if "latency" in frame.columns else None,
     )
 
 

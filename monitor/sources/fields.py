@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Keys = tuple[str, ...]
 """A place: keys from the outside in."""
 
+LATENCY = "latency_ms"
+"""Our name of the one field that judges nothing: what is wrong with it is as if it were not there."""
 _INTEGER = re.compile(r"-?\d+")
 _BOOLEANS = {"True": "true", "False": "false"}
 
@@ -82,7 +84,7 @@ def field_paths(kind: Kind, wanted: Input, models: Iterable[ModelSettings]) -> F
     models = list(models)
     names = ["prediction_id", "model"]
     if kind is not Kind.LABELS:
-        names += ["version", "predicted_at", "y_pred"]
+        names += ["version", "predicted_at", "y_pred", LATENCY]
     if kind is not Kind.PREDICTIONS:
         names += ["y_true", "labelled_at"]
     single = {name: _mapped(wanted, name) for name in names}

@@ -155,11 +155,14 @@ class _Node:
 class JsonLines:
     """Reads the fields that stand in `places` of JSON objects."""
 
-    def __init__(self, places: Iterable[Keys]) -> None:
-        """Build the types for these places."""
+    def __init__(self, places: Iterable[Keys], rare: Iterable[str] = ()) -> None:
+        """Build the types for these places; `rare`: outer keys that most events do not have."""
         self._node = _Node(places)
         self._decoder = msgspec.json.Decoder(self._node.kind)
-        self._flat = frozenset(key for key in self._node.readers if key.startswith(_FLAT))
+        flat = frozenset(key for key in self._node.readers if key.startswith(_FLAT))
+        self._rare = [(key.encode(), frozenset([key])) for key in rare]
+        if len(flat) > _FEW:
+            self._rare.append((_FLAT.encode(), flat))
 
     def parse(self, buffer: bytes) -> Parsed:
         """Return the columns of all lines of `buffer`; the last may lack its line feed."""
@@ -205,9 +208,9 @@ class JsonLines:
         )
 
     def _table(self, structs: Sequence[Any], buffer: bytes) -> Table:
-        absent: Collection[str] = ()
-        if len(self._flat) > _FEW and _FLAT.encode() not in buffer and b"\\" not in buffer:
-            absent = self._flat  # a key that is not written is in no object, unless it is written with escapes
+        absent: set[str] = set()
+        if self._rare and b"\\" not in buffer:  # a key that is not written is in no object, unless with escapes
+            absent.update(*(keys for text, keys in self._rare if text not in buffer))
         return Table(len(structs), self._node.columns(structs, absent=absent) if structs else {})
 
     def _suspect(self, line: bytes) -> Any:  # noqa: ANN401 - the struct type is made at run time

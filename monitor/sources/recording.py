@@ -113,7 +113,8 @@ class Recording:
         kept = self.period.part(frame)
         self.outside += frame.height - kept.height
         if kept.height:
-            self.shelf.add(stream, kept.drop("row"))
+            # A backtest has no gates, and rows of different files have to have the same columns.
+            self.shelf.add(stream, kept.drop("row", "latency", strict=False))
         return kept
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.counts import Counts
+    from monitor.statistics.inspection import Inspection
 
 
 class Verdict(StrEnum):
@@ -82,6 +83,8 @@ class MetricResult:
 
     None where it is decided, or where no number of labels is enough.
     """
+    doubt: str | None = None
+    """What is wrong with the data that the verdict rests on, in words; it is said after the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class WindowResult:
     """Everything counted of the window."""
     metrics: tuple[MetricResult, ...]
     """Every metric of the window."""
+    gates: tuple[str, ...] = ()
+    """Names of the bad data gates that concern it; in the daemon alone."""
 
     @property
     def predictions(self) -> int:
@@ -168,3 +173,5 @@ class Report:
     """By model, version, segment, window, end and maturity."""
     totals: Totals = field(default_factory=Totals)
     """What became of every event so far."""
+    inspection: Inspection | None = None
+    """What the data gates say; in the daemon alone."""

@@ -97,14 +97,14 @@ def live_schedule(windows: Sequence[tuple[str, int]], horizon: int, now: int, mi
     mature = (newest - horizon) // HOUR * HOUR
     due = []
     for text, length in windows:
-        start = _slice_start(newest - length, minutes_since)
+        start = slice_start(newest - length, minutes_since)
         due.append(Due(now, newest, start, text, Maturity.PROVISIONAL if horizon else Maturity.MATURE))
         if horizon:
-            due.append(Due(now, mature, _slice_start(mature - length, minutes_since), text, Maturity.MATURE))
+            due.append(Due(now, mature, slice_start(mature - length, minutes_since), text, Maturity.MATURE))
     return due
 
 
-def _slice_start(moment: int, minutes_since: int) -> int:
+def slice_start(moment: int, minutes_since: int) -> int:
     """Round down to the slice that holds `moment`."""
     length = MINUTE if moment >= minutes_since else HOUR
     return moment // length * length

@@ -88,7 +88,8 @@ def test_before_the_first_evaluation_the_report_is_empty():
 def test_the_report_document_names_its_moment_and_holds_every_window():
     report = made.churn_snapshot(days=4).report
     document = json.loads(encoded(report_document(report)))
-    assert list(document) == ["schema", "as_of", "windows", "events"]
+    assert list(document) == ["schema", "as_of", "windows", "events", "gates"]
+    assert document["gates"] == []
     assert document["as_of"].endswith("Z")
     assert len(document["windows"]) == len(report.windows)
 
