@@ -47,6 +47,10 @@ tests: $(VENV)/.dev kafka ## only the tests, with branch coverage
 kafka: ## fetch Apache Kafka from Maven Central into the cache, once, checked to the byte
 	@scripts/kafka-broker fetch >/dev/null || true # the tests that need it fail and say so themselves
 
+.PHONY: faults
+faults: $(VENV)/.dev ## torment the daemon: long form of tests/faults; `make faults ARGS="--seed 7"` is another bad day
+	$(BIN)/python -m pytest tests/faults --long $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy --strict and the import directions
 	$(BIN)/ruff check --quiet . scripts/kafka-broker
