@@ -124,8 +124,8 @@ def test_whoever_runs_a_broker_by_hand_ends_it_with_ctrl_c_and_nothing_is_left(k
     places = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, env=places, stderr=subprocess.PIPE, text=True) as by_hand:
         assert by_hand.stderr is not None
-        until(lambda: any(tmp_path.glob("*/data/meta.properties")), "it begins")
         assert "Ctrl-C ends it" in by_hand.stderr.readline()
+        until(lambda: any(tmp_path.glob("*/data/.lock")), "it begins")
         by_hand.send_signal(signal.SIGINT)
         assert by_hand.wait(30) == 0
     assert list(tmp_path.iterdir()) == []
