@@ -17,7 +17,9 @@ from monitor.config.source_keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS
 from monitor.counts import Counts, Layout
 from monitor.prometheus.catalog import CATALOG
 from monitor.report import json, snapshot
+from monitor.statistics import gates
 from monitor.statistics import report as values
+from monitor.statistics.inspection import Inspection, Vitals
 from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def report() -> str:
         "windows": "One entry a window, series and maturity.",
         "alerts": "One entry an episode; backtest only.",
         "events": "What became of every event.",
+        "gates": "One entry a model and data gate, empty before the first evaluation; `/api/v1/report` only.",
     }
     of_window = field_texts(values, "WindowResult") | {
         "confusion": "`classes`, and `counts[i][j]`: labelled predictions of true class i predicted as j.",
@@ -100,6 +103,12 @@ def report() -> str:
         ("the positive class of two, also with `class` null", ", ".join(f"`{name}`" for name in OVERALL_BINARY)),
     ]
     alert = list(field_texts(snapshot, "AlertEntry"))
+    inspected = Inspection({"m": Vitals((gates.not_judged("volume", ""),))})
+    of_gate = {
+        "model": "The model, as events name it.",
+        "gate": "`completeness`, `timeliness`, `consistency`, `volume`, or `latency` where events carry it.",
+        "state": "`ok`, `bad`, or `unknown` as long as there is too little history.",
+    }
     parts = [
         NOTE,
         "# The report, key by key",
@@ -116,6 +125,9 @@ def report() -> str:
         keys((name.removesuffix("_") for name in alert), field_texts(snapshot, "AlertEntry")),
         "## `events`",
         keys(json.events_entry(values.Totals()), field_texts(values, "Totals")),
+        "## `gates[]`",
+        "What they are and where their limits come from: [concepts](../concepts.md#8-data-gates).",
+        keys(json.gate_entries(inspected)[0], field_texts(gates, "Gate") | of_gate),
     ]
     return "\n\n".join(parts) + "\n"
 

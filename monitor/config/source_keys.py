@@ -179,7 +179,7 @@ FLAT_FIELDS = {
     "y_pred": "The predicted class; it may be left out when `positive` and `threshold` are set.",
     "score": "Score of the positive class.",
     "entity": "User or session.",
-    "latency_ms": "How long the prediction took.",
+    "latency_ms": "How long the prediction took, ms, from 0 on; anything else counts as absent.",
     "features": "Features of the prediction.",
     "y_true": "The class that came true; null retracts.",
     "labelled_at": "When the label was given.",

@@ -122,6 +122,28 @@ LAST_LABEL: Final = _gauge(
 LAST_PREDICTION: Final = _gauge(
     "last_prediction_timestamp_seconds", "Latest time of prediction among the predictions received.", ("model",)
 )
+DATA_GATE: Final = _gauge(
+    "data_gate",
+    "1 while a model's events are not as usual, 0 while they are; no series as long as that is not known.",
+    ("model", "gate"),
+)
+COMPLETENESS: Final = _gauge(
+    "label_completeness_ratio", "Labelled share of the predictions of the newest mature window.", ("model",)
+)
+LABEL_DELAY: Final = _gauge(
+    "label_delay_seconds",
+    "From prediction to label, in the newest mature window: within it so many per cent of its labels came.",
+    ("model", "percentile"),
+)
+PREDICTION_RATE: Final = _gauge("prediction_rate", "Predictions a second in the last hour.", ("model",))
+DUPLICATES: Final = _gauge("duplicate_ratio", "Share of duplicates in the last hour's predictions.", ("model",))
+ORPHANS: Final = _gauge("orphan_ratio", "Share of the last hour's labels whose prediction never came.", ("model",))
+REJECTED: Final = _gauge("rejected_ratio", "Share of the last hour's events that were rejected, of all models.")
+LATENCY: Final = _gauge(
+    "prediction_latency_seconds",
+    "`latency_ms` of the last hour's predictions: so many per cent of them took at most so long.",
+    ("model", "percentile"),
+)
 SERIES_LEFT_OUT: Final = _gauge(
     "series_left_out", "Series of the report that are not exported because of export.max_series."
 )
@@ -155,6 +177,14 @@ CATALOG: Final[tuple[Metric, ...]] = (
     LAST_EVALUATION,
     LAST_LABEL,
     LAST_PREDICTION,
+    DATA_GATE,
+    COMPLETENESS,
+    LABEL_DELAY,
+    PREDICTION_RATE,
+    DUPLICATES,
+    ORPHANS,
+    REJECTED,
+    LATENCY,
     SERIES_LEFT_OUT,
     BUILD,
     MODEL,

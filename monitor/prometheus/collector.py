@@ -18,12 +18,15 @@ from monitor.prometheus import catalog
 from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
 from monitor.sources.reasons import REASONS, SKIPPED
+from monitor.statistics.gates import GateState
+from monitor.statistics.inspection import DELAYS, LATENCIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.config import Export, ModelSettings
     from monitor.report.snapshot import Snapshot
+    from monitor.statistics.inspection import Inspection
     from monitor.statistics.report import MetricResult, WindowResult
 
     Sample = tuple[catalog.Metric, dict[str, str], float]
@@ -62,6 +65,8 @@ class SnapshotCollector(Collector):
                 yield from samples
         yield catalog.SERIES_LEFT_OUT, {}, left_out
         yield from _received(snapshot)
+        if snapshot.report and snapshot.report.inspection:
+            yield from _inspected(snapshot.report.inspection)
         yield from _read(snapshot)
         yield from _about(snapshot)
 
@@ -165,6 +170,32 @@ def _received(snapshot: Snapshot) -> Iterator[Sample]:
     ):
         for reason in sorted({*known, *reasons}):
             yield metric, {"reason": reason}, reasons.get(reason, 0)
+
+
+def _inspected(inspection: Inspection) -> Iterator[Sample]:
+    """Yield what the data gates say and measure; what is not known has no series."""
+    for name, vitals in inspection.models.items():
+        model = {"model": name}
+        for gate in vitals.gates:
+            if gate.state is not GateState.UNKNOWN:
+                yield catalog.DATA_GATE, {**model, "gate": gate.name}, float(gate.state is GateState.BAD)
+        for metric, value in (
+            (catalog.COMPLETENESS, vitals.completeness),
+            (catalog.PREDICTION_RATE, vitals.rate),
+            (catalog.DUPLICATES, vitals.duplicates),
+            (catalog.ORPHANS, vitals.orphans),
+        ):
+            if value is not None:
+                yield metric, model, value
+        for metric, at, values in (
+            (catalog.LABEL_DELAY, DELAYS, vitals.delays),
+            (catalog.LATENCY, LATENCIES, vitals.latencies),
+        ):
+            for q, value in zip(at, values, strict=True):
+                if value is not None:
+                    yield metric, {**model, "percentile": f"{100 * q:g}"}, value
+    if inspection.rejected is not None:
+        yield catalog.REJECTED, {}, inspection.rejected
 
 
 def _read(snapshot: Snapshot) -> Iterator[Sample]:

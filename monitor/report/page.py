@@ -12,6 +12,7 @@ from urllib.parse import quote
 from monitor.clock import MINUTE, SECOND, format_time
 from monitor.report import words
 from monitor.report.badges import tally, worst
+from monitor.report.gates import gates, red_gates
 from monitor.report.markup import Markup, tag
 from monitor.report.panels import panel
 from monitor.report.plots import LEGEND
@@ -23,6 +24,7 @@ from monitor.statistics.report import Maturity
 
 if TYPE_CHECKING:
     from monitor.report.snapshot import Snapshot
+    from monitor.statistics.inspection import Inspection
 
 _QUESTION: Final = "Does production agree with what cross-validation promised?"
 _FASTEST: Final = 2 * SECOND
@@ -116,6 +118,7 @@ def _header(snapshot: Snapshot, *, served: bool) -> Markup:
 def _main(snapshot: Snapshot, shown: list[Version]) -> list[Markup | None]:
     """Return the sections from the most to the least urgent."""
     notice = snapshot.announcement
+    inspection = snapshot.report.inspection if snapshot.report else None
     return [
         tag("section", tag("h2", "Reading has stopped"), tag("p", snapshot.halted), class_="halted", role="alert")
         if snapshot.halted
@@ -125,8 +128,9 @@ def _main(snapshot: Snapshot, shown: list[Version]) -> list[Markup | None]:
         if notice
         else None,
         _overview(shown) if len(shown) > 1 else None,
-        *(map(_version, shown) if shown else [_nothing_yet(snapshot)]),
+        *([_version(one, inspection) for one in shown] if shown else [_nothing_yet(snapshot)]),
         rung(snapshot.alerts),
+        gates(inspection),
         source(snapshot.reading),
         received(snapshot.totals),
     ]
@@ -162,7 +166,7 @@ def _nothing_yet(snapshot: Snapshot) -> Markup:
     return tag("section", tag("h2", "Waiting"), tag("p", waiting), tag("ul", *lines), class_="waiting box")
 
 
-def _version(version: Version) -> Markup:
+def _version(version: Version, inspection: Inspection | None) -> Markup:
     """Return the section of one version: verdict, folds, objectives, and a panel a window length to choose from."""
     anchor = _anchor(version)
     lengths = version.lengths()
@@ -173,6 +177,7 @@ def _version(version: Version) -> Markup:
         "section",
         tag("header", tag("h2", _name(version), id=anchor), tally(version.verdicts()), class_="version-head"),
         _folds(version),
+        red_gates(inspection, version.model.name),
         promises(version),
         tag(
             "div",

@@ -60,6 +60,7 @@ class Gate:
     value: float | None
     """None where nothing could be measured."""
     usual: float | None
+    """What it was before: mostly the median of earlier values."""
     limit: float | None
     """Beyond it the gate is bad; None where nothing is known to be usual."""
     text: str

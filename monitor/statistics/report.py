@@ -77,7 +77,10 @@ class MetricResult:
     None where there is nothing to compare.
     """
     reason: str | None = None
-    """Why the verdict is not OK or WORSE, or why there is none; None where there is nothing to explain."""
+    """Why the verdict is not OK or WORSE, or why there is none; None where there is nothing to explain.
+
+    Where data gates are bad the report says so behind it.
+    """
     labels_needed: int | None = None
     """The metric's total n at which UNKNOWN can be decided.
 

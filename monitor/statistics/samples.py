@@ -136,8 +136,7 @@ class Samples:
         """Forget what was taken more than four weeks ago, and blocks of older predictions."""
         first = now - KEPT
         kept = [each for each in self._taken if min(each.taken, _begins(each)) >= first]
-        if len(kept) < len(self._taken):
-            self._refill([*kept, *self._quiets(first)])
+        self._refill([*kept, *self._quiets(first)])
 
     def rows(self, since: int = 0) -> list[Row]:
         """Return the samples taken at `since` or later as plain tuples, the kind first: for whoever keeps them."""
