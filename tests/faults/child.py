@@ -2,10 +2,12 @@
 
 Only what the command opens is wrapped: the clock, the state and the source. The command knows nothing of it.
 
-python child.py --config F [--clock C] [--die POINT:N[:BYTES]]
+python child.py --config F [--clock C] [--die POINT:N[:BYTES]] [--keep ROWS] [--most MESSAGES]
 
 C is a file with the milliseconds, as text, by which the present differs from the wall clock's. POINT is one of POINTS,
-N counts how often it is reached until the process kills itself there with SIGKILL.
+N counts how often it is reached until the process kills itself there with SIGKILL. ROWS: the state forgets what it may
+from so many rows on, not from a quarter of a million. MESSAGES: a batch holds about so many at most, so that even a
+few messages take many steps, and partitions are read one after the other.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from pathlib import Path
 from monitor import cli, clock
 from monitor.clock import SystemClock
 from monitor.sources import opened as opened_source
+from monitor.sources.clients import open_client
+from monitor.sources.topics import Topics
 from monitor.state import opened as opened_state
+from monitor.state.durable import RocksState
 
 POINTS = (
     "opened",  # the state is open, nothing is read
@@ -128,15 +133,21 @@ def main() -> int:
     parser.add_argument("--config", required=True)
     parser.add_argument("--clock", type=Path)
     parser.add_argument("--die", default="")
+    parser.add_argument("--keep", type=int)
+    parser.add_argument("--most", type=int)
     args = parser.parse_args()
     fate = Fate(args.die)
     open_source, open_state = opened_source.open_source, opened_state.open_state
 
-    def source_of(*given, **named):
-        return DoomedSource(open_source(*given, **named), fate)
+    def source_of(settings, clock):
+        if args.most:
+            return DoomedSource(Topics(settings, clock, open_client(settings.source), most=args.most), fate)
+        return DoomedSource(open_source(settings, clock), fate)
 
-    def state_of(settings, *given, **named):
-        state = open_state(settings, *given, **named)
+    def state_of(settings):
+        state = (
+            RocksState(settings.store, settings.models, always_kept=args.keep) if args.keep else open_state(settings)
+        )
         fate.store = settings.store
         fate.reach("opened")
         return DoomedState(state, fate)

@@ -3,10 +3,10 @@ import random
 import pytest
 from faults_end import ends_well, hours_of
 from faults_events import Day
-from monitor.state.opened import open_state
 
 from monitor.clock import DAY, HOUR
 from monitor.config import load
+from monitor.state.opened import open_state
 
 
 def before(scene, moment):
@@ -31,7 +31,7 @@ def test_a_clock_that_jumps_by_an_hour_both_ways_changes_no_count(scene_of):
 
 @pytest.mark.parametrize("client", ["kafka-python", "confluent"])
 def test_partitions_that_are_read_at_different_speeds_change_no_count(scene_of, client):
-    scene = scene_of(client=client, day=Day(heavy=30_000))
+    scene = scene_of(client=client, keep=50, most=100, day=Day(heavy=10_000))
     scene.produce()
     ends_well(scene)
 
@@ -50,7 +50,7 @@ def test_a_partition_that_comes_long_after_the_others_changes_no_count(scene_of,
 
 
 def test_three_days_down_and_an_empty_state_that_begins_later_come_to_the_same(scene_of, tmp_path):
-    scene = scene_of()
+    scene = scene_of(keep=50, most=100)
     end = scene.latest - 4 * DAY  # of the predictions
     down = end - 4 * DAY
     sent, rest = before(scene, down)

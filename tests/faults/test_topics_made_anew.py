@@ -21,10 +21,18 @@ def made_anew(scene, messages):
     return [dataclasses.replace(record, offset=record.offset - 1_000_000) for record in before]
 
 
-@pytest.mark.parametrize("running", [True, False])
-@pytest.mark.parametrize("longer", [True, False])
-def test_a_topic_made_anew_is_noticed_counted_and_read_from_its_beginning(scene_of, running, longer):
-    scene = scene_of(day=QUIET)
+@pytest.mark.parametrize(
+    ("client", "running", "longer"),
+    [
+        ("kafka-python", True, True),
+        ("kafka-python", True, False),
+        ("kafka-python", False, True),
+        ("confluent", True, True),
+        ("confluent", False, False),
+    ],
+)
+def test_a_topic_made_anew_is_noticed_counted_and_read_from_its_beginning(scene_of, client, running, longer):
+    scene = scene_of(client=client, day=QUIET)
     labels = [message for message in scene.messages if message.role == LABELS]
     part = len(labels) // 4 * (1 if longer else 3)
     first, second = labels[:part], labels[part:]

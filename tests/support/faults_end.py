@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from faults_events import CLASSES, HOUR, PREDICTIONS
 from faults_oracle import Letter
-from monitor.sources.opened import open_source
-from monitor.state.opened import open_state
 
 from monitor.clock import ManualClock
 from monitor.config import load
 from monitor.counts import Counts
 from monitor.counts.slices import FixedSlices
+from monitor.sources.opened import open_source
 from monitor.state.memory import MemoryState
+from monitor.state.opened import open_state
 from monitor.stream import Stream
 
 _FOREVER = 2**62
@@ -55,6 +55,7 @@ def keeps_the_truth(scene, truth, *, undisturbed=True):
     state = open_state(settings)
     try:
         kept, totals = hours_of(state), state.totals()
+        assert not scene.tight or state.model("churn").forgotten is not None
         offsets, letters, skipped = dict(state.offsets()), dict(state.dead_letters()), dict(state.skipped())
     finally:
         state.close()

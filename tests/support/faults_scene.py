@@ -23,6 +23,8 @@ CHILD = ROOT / "tests" / "faults" / "child.py"
 BEGIN = 1_767_571_200_000
 """2026-01-05: when the events of a simulated day begin."""
 PATIENCE = 30.0
+FAULT_OF_OURS = 70
+"""The exit code of an exception that nobody expected."""
 LARGE = {"retention.ms": "-1", "max.message.bytes": "3000000"}
 CONFIG = """
 source:
@@ -40,21 +42,21 @@ evaluate_every: 1s
 """
 
 
-def until(holds, what, seconds=PATIENCE):
+def until(holds, what, seconds=PATIENCE, every=0.02):
     """Wait until `holds()` gives something true, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, what() if callable(what) else what
-        time.sleep(0.02)
+        time.sleep(every)
     return found
 
 
 class Daemon:
     """One life of the daemon."""
 
-    def __init__(self, command, folder, log, environment=None):
+    def __init__(self, command, folder, log):
         self.log = log
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "FOLDWATCH_DEBUG": "1"} | (environment or {})
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
         with log.open("wb") as file:
             self.child = subprocess.Popen(
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
@@ -109,8 +111,8 @@ class Daemon:
 
     def settle(self, n, seconds=PATIENCE):
         """Wait until it has read exactly so many messages in all its lives."""
-        until(lambda: self.read() >= n, lambda: f"{self.read()} of {n} are read:\n{self.said[-3000:]}", seconds)
-        assert self.read() == n
+        until(lambda: self.read() >= n, lambda: f"{self.read()} of {n} are read:\n{self.said[-3000:]}", seconds, 0.2)
+        assert self.read() == n, self.said[-3000:]
 
     def kill(self):
         self.child.kill()
@@ -137,7 +139,7 @@ class Watch(threading.Thread):
         self.healthy, self.ready = [], []
 
     def run(self):
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(0.1):
             healthy, ready = (self._daemon.get(path)[0] for path in ("-/healthy", "-/ready"))
             self.healthy.append(healthy)
             self.ready.append(ready)
@@ -159,8 +161,9 @@ class Watch(threading.Thread):
 class Scene:
     """Topics full of trouble, and the daemon that reads them into a durable state."""
 
-    def __init__(self, broker, folder, seed, *, client="kafka-python", day=None, begin=BEGIN, bootstrap=None):
-        self.broker, self.folder, self.day = broker, folder, day or Day()
+    def __init__(self, broker, folder, seed, *, client="kafka-python", day=None, begin=BEGIN, bootstrap=None, **tight):
+        """`tight`: `keep` and `most` of child.py."""
+        self.broker, self.folder, self.day, self.tight = broker, folder, day or Day(), tight
         self.client, self.bootstrap = client, bootstrap or broker.bootstrap
         self.messages = generate(seed, begin, self.day)
         self.topics = {
@@ -208,6 +211,7 @@ class Scene:
         """Start a daemon; `die` is POINT:N of child.py, `prefix` a command before it; `real`: as a person would."""
         config = config or self.config()
         command = [*prefix, sys.executable, str(CHILD), f"--config={config}", f"--clock={self.clock}", f"--die={die}"]
+        command += [f"--{name}={n}" for name, n in self.tight.items()]
         if real:
             command = [*prefix, sys.executable, "-m", "monitor", "run", f"--config={config}", "--log-format=json"]
         daemon = Daemon(command, self.folder, self.folder / f"life-{len(self.lives)}.log")
@@ -220,6 +224,7 @@ class Scene:
             daemon.kill()
         for daemon in self.lives:
             assert "Traceback" not in daemon.said, daemon.said[-5000:]
+            assert daemon.child.returncode != FAULT_OF_OURS, daemon.said[-5000:]
 
     # Messages
 
