@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError, Problem
@@ -28,6 +29,8 @@ def open_client(source: SourceSettings) -> Client:
             problem = Problem("source.client", "confluent needs the library confluent-kafka", remedy)
             raise InputError(problem) from wrong
         return Confluent(source)
-    from monitor.sources.kafka import KafkaPython  # noqa: PLC0415 - see above
+    with warnings.catch_warnings():  # kafka-python reads files of its own in a way that Python 3.11 calls deprecated
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from monitor.sources.kafka import KafkaPython  # noqa: PLC0415 - see above
 
     return KafkaPython(source)

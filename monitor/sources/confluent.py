@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
@@ -53,6 +54,7 @@ _FETCH: Final = {
 _LARGEST: Final = 2**26
 """Bytes of a message that we would write: the broker has the last word."""
 _IDENTITY: Final = 2**63 - 1
+_CLOSE_SECONDS: Final = 1.0
 _GONE: Final = (
     KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's own public names
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
@@ -111,6 +113,8 @@ class Confluent:
 
     def settings(self, topic: str) -> Mapping[str, str]:
         """Return the topic's configuration as the broker has it."""
+        if topic not in self.topics([topic]):
+            raise missing(self._source, topic)
         resource = admin.ConfigResource(admin.ResourceType.TOPIC, topic)
         asked = self._asked(lambda asked: asked.describe_configs([resource], request_timeout=_ANSWER_SECONDS))
         with self._failures(_ADMIN, topic):
@@ -122,7 +126,15 @@ class Confluent:
         """Return which messages there are."""
         if not partitions:
             return {}
-        begins, ends = (self._offsets(partitions, spec) for spec in ("earliest", "latest"))
+        try:
+            begins, ends = (self._offsets(partitions, spec) for spec in ("earliest", "latest"))
+        except SourceUnavailable:
+            # The library only says that there is no leader.
+            for topic in sorted(
+                {each.topic for each in partitions} - self.topics({each.topic for each in partitions}).keys()
+            ):
+                raise missing(self._source, topic) from None
+            raise
         return {each: Bounds(begins[each], ends[each]) for each in partitions}
 
     def assign(self, positions: Mapping[Partition, int]) -> None:
@@ -383,12 +395,14 @@ class Confluent:
     def _drop(self, part: str) -> None:
         """Let go of a connection."""
         gone = self._open.pop(part, None)
-        if part == _READER and gone is not None:
-            with suppress(KafkaException, RuntimeError):
-                gone.close()
-        elif part == _WRITER and gone is not None:
+        if gone is not None and part == _WRITER:
             gone.purge()
             gone.flush(0.1)
+        elif gone is not None and part == _READER:
+            # It waits for the answer to its last commit, however long the broker stays silent: we do not.
+            closing = threading.Thread(target=gone.close, daemon=True)
+            closing.start()
+            closing.join(_CLOSE_SECONDS)
 
 
 def _messages(partition: Partition, messages: Sequence[Any], *, headers: bool) -> Messages:

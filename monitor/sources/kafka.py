@@ -83,6 +83,8 @@ class KafkaPython:
 
     def settings(self, topic: str) -> Mapping[str, str]:
         """Return the topic's configuration as the broker has it."""
+        if topic not in self.topics([topic]):
+            raise missing(self._source, topic)
         with self._failures(_ADMIN, topic):
             resource = ConfigResource(ConfigResourceType.TOPIC, topic)
             described = self._asked().describe_configs([resource], config_filter="all")
@@ -210,7 +212,7 @@ class KafkaPython:
         try:
             writer.partitions_for(topic)
         except kafka_errors.KafkaTimeoutError as wrong:
-            if self._known(topic):
+            if topic in self.topics([topic]):
                 raise
             raise missing(self._source, topic) from wrong
         sent = [
@@ -226,10 +228,6 @@ class KafkaPython:
         ]
         for each in sent:
             each.get(2 * _ANSWER_SECONDS)
-
-    def _known(self, topic: str) -> bool:
-        """Tell whether a topic is there: the library waits in vain for one that is not."""
-        return topic in self.topics([topic])
 
     def _asked(self) -> Any:  # noqa: ANN401 - the library has no types
         return self._opened(_ADMIN, KafkaAdminClient, request_timeout_ms=1000 * _ANSWER_SECONDS)
@@ -277,16 +275,17 @@ class KafkaPython:
 
     @contextmanager
     def _failures(self, part: str, topic: str = "") -> Iterator[None]:
-        """Turn what the library raises into SourceUnavailable; this part connects anew after it."""
+        """Turn what the library raises into SourceUnavailable, and connect anew after it.
+
+        Every part does: while the broker is away none of them shall knock in the background.
+        """
         try:
             yield
-        except MessageTooLarge:
-            raise
-        except SourceUnavailable:
-            self._drop(part)
+        except (MessageTooLarge, SourceUnavailable):
             raise
         except kafka_errors.KafkaError as wrong:
-            self._drop(part)
+            for each in [part] if part == _GROUP else list(self._open):
+                self._drop(each)
             raise self._words(wrong, topic) from wrong
 
     def _words(self, wrong: kafka_errors.KafkaError, topic: str) -> SourceUnavailable:
