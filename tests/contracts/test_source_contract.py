@@ -10,13 +10,17 @@ import pytest
 from monitor.clock import HOUR, ManualClock
 from monitor.config import Duration, Input, ModelSettings, Settings, SourceSettings
 from monitor.counts import Layout
+from monitor.sources.clients import CLIENTS, open_client
 from monitor.sources.files import Files
 from monitor.sources.memory import Memory
 from monitor.sources.replay import Replay
+from monitor.sources.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from broker import Broker
 
     from monitor.sources.source import Batch, Source
 
@@ -66,15 +70,37 @@ def _replay(path: Path) -> Source:
     return Replay(_settings(), path / "p.jsonl", path / "l.jsonl", now=NOW)
 
 
-@pytest.fixture(params=[_files, _memory, _replay], ids=["files", "memory", "replay"])
+def _topics(broker: Broker, client: str) -> Callable[[], Source]:
+    predictions, labels = broker.topic("predictions", 2), broker.topic("labels", 3)
+    for topic, events in ((predictions, [BAD, OTHER, *PREDICTIONS]), (labels, LABELS)):
+        broker.produce(topic, [(event.get("prediction_id"), json.dumps(event)) for event in events])
+    source = SourceSettings(
+        kind="kafka",
+        client=client,
+        bootstrap_servers=(broker.bootstrap,),
+        predictions=Input(topic=predictions),
+        labels=Input(topic=labels),
+        default_model="m",
+        default_version="1",
+    )
+    return lambda: Topics(Settings({"m": MODEL}, source), ManualClock(NOW), open_client(source), most=3)
+
+
+@pytest.fixture(params=[_files, _memory, _replay, *CLIENTS], ids=["files", "memory", "replay", *CLIENTS])
 def make(request, tmp_path) -> Iterator[Make]:
     """Return what makes a source of the kind in question."""
     (tmp_path / "p.jsonl").write_bytes(_lines([BAD, OTHER, *PREDICTIONS]))
     (tmp_path / "l.jsonl").write_bytes(_lines(LABELS))
     made: list[Source] = []
+    if request.param in CLIENTS:
+        opened = _topics(request.getfixturevalue("broker"), request.param)
+    else:
+
+        def opened() -> Source:
+            return request.param(tmp_path)
 
     def source() -> Source:
-        made.append(request.param(tmp_path))
+        made.append(opened())
         return made[-1]
 
     yield source
@@ -84,8 +110,9 @@ def make(request, tmp_path) -> Iterator[Make]:
 
 def polled(source: Source) -> list[Batch]:
     batches = []
-    while (batch := source.poll()).read:
-        batches.append(batch)
+    while (batch := source.poll()).read or any(batch.lag.values()):
+        if batch.read:
+            batches.append(batch)
     return batches
 
 
@@ -157,7 +184,7 @@ def test_seeking_without_offsets_begins_at_the_beginning(make):
 def test_a_commit_changes_nothing_that_is_delivered(make):
     source = make()
     batches = []
-    while (batch := source.poll()).read:
+    while (batch := source.poll()).read or any(batch.lag.values()):
         source.commit(batch.offsets)
         batches.append(batch)
     assert delivered(batches) == everything()
@@ -177,10 +204,14 @@ def test_passed_is_kept(make):
 def test_the_same_events_give_the_same_batches(make):
     first, second = make(), make()
     batches, again = polled(first), polled(second)
-    assert [delivered([batch]) for batch in batches] == [delivered([batch]) for batch in again]
-    assert [(batch.offsets, batch.passed, batch.read) for batch in batches] == [
-        (batch.offsets, batch.passed, batch.read) for batch in again
-    ]
+    assert delivered(batches) == delivered(again)
+    assert sum(batch.read for batch in batches) == sum(batch.read for batch in again)
+    assert batches[-1].offsets == again[-1].offsets
+    if not isinstance(first, Topics):  # how a network cuts them is chance
+        assert [delivered([batch]) for batch in batches] == [delivered([batch]) for batch in again]
+        assert [(batch.offsets, batch.passed, batch.read) for batch in batches] == [
+            (batch.offsets, batch.passed, batch.read) for batch in again
+        ]
 
 
 def test_closing_twice_is_closing_once(make):
