@@ -100,7 +100,9 @@ class Given:
 
 def ids(numbers: np.ndarray) -> np.ndarray:
     """Return the ids of predictions, as long as a UUID."""
-    return np.array([f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}-{number:019d}" for number in numbers.tolist()], object)
+    return np.array(
+        [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}-{number:019d}" for number in numbers.tolist()], object
+    )
 
 
 def predictions(numbers: np.ndarray, moments: np.ndarray) -> Predictions:
@@ -163,7 +165,9 @@ def spend(folder: Path, waiting: int) -> dict[str, float]:
         half = BATCH // 2
         new = 10**12 + np.arange(number * half, (number + 1) * half)
         own = order[number * half : (number + 1) * half]
-        labels = Labels(ids(own), half + np.arange(len(own)), np.full(len(own), END), rng.integers(0, 2, len(own)).astype(np.int32))
+        labels = Labels(
+            ids(own), half + np.arange(len(own)), np.full(len(own), END), rng.integers(0, 2, len(own)).astype(np.int32)
+        )
         events = ModelEvents(predictions(new, np.full(half, END - number)), labels)
         before = time.perf_counter(), time.process_time()
         step(stream, source, 10**9 + number, events, END - DAYS * DAY)
@@ -204,7 +208,9 @@ def measured(own: Path, waiting: int) -> int:
         most = fill(folder, number)
         took = time.perf_counter() - begun
         if number:
-            print(f"  {number:,} predictions taken in {took:.0f} s: {took / number * 1e6:.1f} us each, join and counts included")
+            print(
+                f"  {number:,} predictions taken in {took:.0f} s: {took / number * 1e6:.1f} us each, join and counts included"
+            )
         bytes_ = size(folder)
         costs[number] = apart("--folder", str(folder), "--spend", str(number))
         if number == waiting:
@@ -220,8 +226,12 @@ def measured(own: Path, waiting: int) -> int:
     print(f"{'what':58} {'measured':>15} {'must':>8} {'goal':>8}  verdict")
     for row in rows:
         print(row)
-    print(f"  an event, join, counts and commit: {few['event']:.1f} us with {FEW:,} waiting, {many['event']:.1f} us with {waiting:,}")
-    print(f"  disk per waiting prediction at most while filling: {peak:.0f} B; memory with none: {none['memory']:.0f} MB")
+    print(
+        f"  an event, join, counts and commit: {few['event']:.1f} us with {FEW:,} waiting, {many['event']:.1f} us with {waiting:,}"
+    )
+    print(
+        f"  disk per waiting prediction at most while filling: {peak:.0f} B; memory with none: {none['memory']:.0f} MB"
+    )
     return int(any(row.missed for row in rows))
 
 

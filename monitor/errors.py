@@ -45,3 +45,8 @@ class StateBroken(FoldwatchError):  # noqa: N818 - the state of the world, named
 
     The message names path, finding and remedy. Nothing was committed: after a restart it goes on where it stopped.
     """
+
+    def __init__(self, problem: Problem) -> None:
+        """Keep what is wrong and what a person can do about it."""
+        super().__init__(str(problem))
+        self.problem = problem

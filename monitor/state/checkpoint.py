@@ -59,7 +59,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, family: Family, path: Path) -> Checkpoint | None:
-        """Return what is there; None in a new store. Raises InputError where it is not ours to read."""
+        """Return what is there; None in a new store. Raises InputError where it is not ours to read, or damaged."""
         found = dict(family.items())
         if not found:
             return None

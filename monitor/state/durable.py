@@ -203,7 +203,7 @@ class RocksState(Books):
         try:
             rows = self._formats[model].decode(values)
         except (ValueError, msgspec.MsgspecError) as error:
-            raise StateBroken(str(damaged(self._path, f"a row of {model}: {error}"))) from error
+            raise StateBroken(damaged(self._path, f"a row of {model}: {error}")) from error
         return _Touched(keys, generation, rows)
 
     def _put(self, batch: Batch, kept: KeptModel, own: _Touched, rows: Rows, generations: Generations) -> Generations:
@@ -254,23 +254,26 @@ class RocksState(Books):
         """Take what is stored, begin the models that are new, and drop what a death left behind."""
         database, path = self._database, self._path
         try:
-            stored = Checkpoint.read(database.family(DEFAULT), path)
-            found = stored or Checkpoint.first()
-            problems = misfits({name: model.setup for name, model in found.models.items()}, self._setups, str(path))
-            if problems:
-                raise InputError(*problems)
-            planes = self._take_checkpoint(found)
-            self._take_slices(planes)
-        except (StateBroken, ValueError, KeyError, msgspec.MsgspecError) as error:
+            with database.told():
+                stored = Checkpoint.read(database.family(DEFAULT), path)
+                found = stored or Checkpoint.first()
+                setups = {name: model.setup for name, model in found.models.items()}
+                problems = misfits(setups, self._setups, str(path))
+                if problems:
+                    raise InputError(*problems)
+                self._take_slices(self._take_checkpoint(found))
+                wanted = {family for kept in self._kept.values() for family in kept.families()}
+                there = {name for name in database.names() if name.startswith("rows-")}
+                if wanted - there:
+                    raise InputError(damaged(path, f"{min(wanted - there)} is missing"))
+                for name in sorted(there - wanted):
+                    database.drop(name)
+                if len(self._log) or stored is None or self._setups.keys() - found.models.keys() or self._dirty:
+                    self._checkpoint()
+        except StateBroken as error:
+            raise InputError(error.problem) from error
+        except (LookupError, ValueError, msgspec.MsgspecError) as error:
             raise InputError(damaged(path, str(error))) from error
-        wanted = {family for kept in self._kept.values() for family in kept.families()}
-        there = {name for name in database.names() if name.startswith("rows-")}
-        if wanted - there:
-            raise InputError(damaged(path, f"{min(wanted - there)} is missing"))
-        for name in sorted(there - wanted):
-            database.drop(name)
-        if len(self._log) or stored is None or self._setups.keys() - found.models.keys() or self._dirty:
-            self._checkpoint()
 
     def _take_slices(self, planes: Mapping[str, Planes]) -> None:
         """Take the slices of a checkpoint, and the entries that came after it."""

@@ -23,7 +23,7 @@ from rocksdict import (
     WriteBatch,
 )
 
-from monitor.errors import FoldwatchError, InputError, Problem, StateBroken, StateInUse
+from monitor.errors import InputError, Problem, StateBroken, StateInUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +40,8 @@ _LOG: Final = 64 * _MB
 """Write-ahead logs together: what a start after a kill has to read."""
 _OPEN_FILES: Final = 512
 _BLOOM_BITS: Final = 10
+_AT_ONCE: Final = 512
+"""Keys that are looked for in one call: RocksDB holds a block of each of them in memory until it returns."""
 _OWN_FILES: Final = re.compile(
     r"CURRENT|LOCK|IDENTITY|LOG(\.old.*)?|(MANIFEST|OPTIONS)-\d+(\.dbtmp)?|\d+\.(log|sst|blob|dbtmp)"
     r"|rocksdict-config\.json|lost\+found"
@@ -89,7 +91,10 @@ class Family:
 
     def get(self, keys: list[bytes]) -> list[bytes | None]:
         """Return the value of each key, None where there is none."""
-        return cast("list[bytes | None]", self._own.get(cast("list[Any]", keys)))
+        found: list[bytes | None] = []
+        for at in range(0, len(keys), _AT_ONCE):
+            found += cast("list[bytes | None]", self._own.get(cast("list[Any]", keys[at : at + _AT_ONCE])))
+        return found
 
     def items(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield all (key, value) from this key on, in the order of the keys."""
@@ -105,8 +110,8 @@ class Family:
         self._own.flush()
 
     def release(self) -> None:
-        """Let it go; it must not be used again."""
-        with suppress(Exception):
+        """Flush it, so that opening need not read the write-ahead log, and let it go: it must not be used again."""
+        with suppress(Exception):  # what is not flushed stands in the log
             self._own.close()
         del self._own, self.handle
 
@@ -129,9 +134,9 @@ class Database:
                 names = Rdict.list_cf(str(path), self._options())
             access = AccessType.read_only() if read_only else AccessType.read_write()
             self._database = Rdict(str(path), self._options(), {name: self._options() for name in names}, access)
-        except FoldwatchError:
-            raise
         except Exception as error:
+            if not _of_rocksdb(error):
+                raise
             raise _refused(path, error) from error
         self._families = {name: Family(self._database, name) for name in names}
         self._closed = False
@@ -156,7 +161,7 @@ class Database:
         """Drop a family with all that is in it. Everything written before is on the disk by then."""
         with self.told():
             self._database.flush_wal(sync=True)
-            self._families.pop(name).release()
+            del self._families[name]
             self._database.drop_column_family(name)
 
     def write(self, batch: Batch) -> None:
@@ -180,10 +185,10 @@ class Database:
         """Say in our words what RocksDB says about a failing disk."""
         try:
             yield
-        except FoldwatchError:
-            raise
         except Exception as error:
-            raise StateBroken(str(_failed(self._path, error))) from error
+            if not _of_rocksdb(error):
+                raise
+            raise StateBroken(_failed(self._path, error)) from error
 
     def _options(self) -> Options:
         """Return how we use RocksDB: little memory, and a cost that hardly grows."""
@@ -211,6 +216,11 @@ class Database:
         return options
 
 
+def _of_rocksdb(error: Exception) -> bool:
+    """Tell whether RocksDB or the operating system says so: rocksdict knows no exception but the plain one."""
+    return type(error) is Exception or isinstance(error, OSError)
+
+
 def _require_folder(path: Path) -> None:
     """Make the folder, or see that it is ours."""
     if path.exists() and not path.is_dir():
@@ -221,11 +231,15 @@ def _require_folder(path: Path) -> None:
 
 def require_own(path: Path) -> None:
     """Raise InputError where a folder holds files of somebody else."""
-    foreign = sorted(e.name for e in path.iterdir() if e.is_file() and not _OWN_FILES.fullmatch(e.name))
+    names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
+    foreign = [name for name in names if not _OWN_FILES.fullmatch(name)]
     if foreign:
         raise InputError(
             Problem(str(path), f"holds files that are not ours ({foreign[0]})", "name an empty folder in `store.path`")
         )
+    if "CURRENT" not in names and any(name[0].isdigit() for name in names):
+        # RocksDB would take it for a new one.
+        raise InputError(damaged(path, "CURRENT is missing"))
 
 
 def _refused(path: Path, error: Exception) -> InputError:

@@ -10,9 +10,9 @@ from monitor.counts.counts import Counts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_PARTS: Final = 16
+_MOST_PARTS: Final = 4
 """Commits' parts of a slice that are kept apart until somebody reads it: most slices are written far more often than
-read.
+read. Each takes half a kilobyte, and late labels write into thousands of slices.
 """
 
 

@@ -70,7 +70,8 @@ def _problems(folder: Path, models: Mapping[str, ModelSettings]) -> Sequence[Pro
             return ()
         database = Database(folder, read_only=True)
         try:
-            found = Checkpoint.read(database.family(DEFAULT), folder)
+            with database.told():
+                found = Checkpoint.read(database.family(DEFAULT), folder)
         finally:
             database.close()
     except InputError as wrong:

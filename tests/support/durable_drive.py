@@ -29,7 +29,7 @@ def told(state):
     """Everything that a state tells."""
     return {
         "offsets": state.offsets(),
-        "slices": {s: list(state.slices(s, -DAY, 4000 * DAY)) for s in state.series()},
+        "slices": {s: found for s in state.series() if (found := list(state.slices(s, -DAY, 4000 * DAY)))},
         "models": {name: state.model(name) for name in SETTINGS.models},
         "totals": state.totals(),
         "dead letters": state.dead_letters(),
@@ -89,7 +89,7 @@ class Seeded:
         pass
 
 
-def run(state, batches, each=lambda number: None):
+def run(state, batches, each=None):
     """Take all batches from where the state says; old slices are dropped on the way."""
     source = Seeded(batches)
     stream = Stream(SETTINGS, source, state, FixedSlices(HOUR), skip_old=True)
@@ -97,7 +97,8 @@ def run(state, batches, each=lambda number: None):
         if number % 7 == 6:
             state.drop_slices("m", begins(number) - 3 * HOUR)
         stream.step()
-        each(number + 1)
+        if each is not None:
+            each(number + 1)
     return state
 
 
@@ -111,8 +112,14 @@ def opened(folder, **more):
     return RocksState(Path(folder), SETTINGS.models, **more)
 
 
+def say(what):
+    """A line for whoever reads us."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
     mine = opened(sys.argv[1])
-    run(mine, int(sys.argv[2]), lambda number: print(number, flush=True))
+    run(mine, int(sys.argv[2]), say)
     mine.close()
-    print("closed", flush=True)
+    say("closed")
