@@ -156,12 +156,7 @@ class KafkaPython:
         """Write offsets under the group's name, without waiting for the broker's answer."""
         with suppress(SourceUnavailable), self._failures(_GROUP):
             group = self._opened(
-                _GROUP,
-                KafkaConsumer,
-                group_id=self._source.group_id,
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,  # else a topic that was deleted comes back, empty, by our asking for it
-                metrics_enabled=False,
+                _GROUP, KafkaConsumer, group_id=self._source.group_id, enable_auto_commit=False, metrics_enabled=False
             )
             self._committed = group.commit_async(
                 {TopicPartition(*each): OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
