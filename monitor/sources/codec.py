@@ -104,10 +104,7 @@ class Codec:
             for kind in Kind
         }
         """Where the fields of each kind of event are looked for."""
-        self._json = {
-            kind: JsonLines(paths.all(), [keys[0] for keys in paths.single.get(LATENCY, ())])
-            for kind, paths in self.paths.items()
-        }
+        self._json = {kind: JsonLines(each.all(), each.single.get(LATENCY, ())) for kind, each in self.paths.items()}
 
     def decode(self, kind: Kind, buffer: bytes, *, now: int, place: Callable[[int], str]) -> Decoded:
         """Return what the JSON Lines of `buffer` hold; the last line may lack its line feed.

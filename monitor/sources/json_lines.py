@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -155,12 +156,17 @@ class _Node:
 class JsonLines:
     """Reads the fields that stand in `places` of JSON objects."""
 
-    def __init__(self, places: Iterable[Keys], rare: Iterable[str] = ()) -> None:
-        """Build the types for these places; `rare`: outer keys that most events do not have."""
+    def __init__(self, places: Iterable[Keys], spare: Sequence[Keys] = ()) -> None:
+        """Build the types for these places.
+
+        `spare`: those of them that most events do not have, and whose numbers may be of any size.
+        """
         self._node = _Node(places)
         self._decoder = msgspec.json.Decoder(self._node.kind)
         flat = frozenset(key for key in self._node.readers if key.startswith(_FLAT))
-        self._rare = [(key.encode(), frozenset([key])) for key in rare]
+        self._rare = [(keys[0].encode(), frozenset([keys[0]])) for keys in spare]
+        named = b"|".join(re.escape(msgspec.json.encode(keys[-1])) for keys in spare)
+        self._spare = re.compile(rb"((?:" + named + rb")\s*:\s*)-?\d[\d.eE+-]*") if spare else None
         if len(flat) > _FEW:
             self._rare.append((_FLAT.encode(), flat))
 
@@ -189,7 +195,7 @@ class JsonLines:
                 faults.append(Fault(row, reasons.NOT_UTF8, "the line is not UTF-8"))
             else:
                 try:
-                    structs.append(self._decoder.decode(line))
+                    structs.append(self._decode(line))
                     rows.append(row)
                 except _WRONG as wrong:
                     suspect = self._suspect(line)
@@ -206,6 +212,18 @@ class JsonLines:
             self._table(suspects, lines.buffer),
             np.array(suspect_rows, np.int64),
         )
+
+    def _decode(self, line: bytes) -> Any:  # noqa: ANN401 - the struct type is made at run time
+        """Return the object of a line, without the spare number that no float holds."""
+        try:
+            return self._decoder.decode(line)
+        except _WRONG:
+            plain = line if self._spare is None else self._spare.sub(rb"\1null", line)
+            if plain == line:
+                raise
+            with suppress(*_WRONG):
+                return self._decoder.decode(plain)
+            raise
 
     def _table(self, structs: Sequence[Any], buffer: bytes) -> Table:
         absent: set[str] = set()

@@ -163,10 +163,10 @@ class Inspector:
             return Vitals(_ordered(gates), duplicates=lately[_DUPLICATES].value, orphans=lately[_ORPHANS].value)
         beat = self._pulse.beat(model, own, now, moment.minutes_since)
         self._take_blocks(model, own, beat, now)
-        silent = None if received.last_label is None else max(0, now - received.last_label)
-        if silent is not None:
-            self._samples.add(Quiet(now // HOUR * HOUR, model.name, silent))
-        gates |= self._of_labels(model, beat, silent, now)
+        last_label = None if received.last_label is None else min(now, received.last_label)
+        if last_label is not None:
+            self._samples.add(Quiet(now // HOUR * HOUR, model.name, now - last_label))
+        gates |= self._of_labels(model, beat, last_label, now)
         gates["volume"] = volume(beat.last.predictions, beat.elapsed, beat.rates)
         latencies = _latencies(beat.last)
         if latencies.n or _latencies(beat.before).n:
@@ -182,28 +182,27 @@ class Inspector:
             _seconds(beat.last.plane("latency"), LATENCY_EDGES, LATENCIES),
         )
 
-    def _of_labels(self, model: Watched, beat: Beat, silent: int | None, now: int) -> dict[str, Gate]:
+    def _of_labels(self, model: Watched, beat: Beat, last_label: int | None, now: int) -> dict[str, Gate]:
         """Return the gates on the labels of the newest mature block, and on those that come now."""
         before = beat.mature_end - model.block
         earlier = self._samples.blocks(model.name, model.block, before)
         delays = _delays(beat.mature)
         p90 = quantile(delays, DELAY_EDGES, 0.9)
+        usual_p90 = [block.p90 for block in earlier if block.labels >= LEAST_DELAYS]
         silence = None
-        if silent is not None:
-            limit = silence_limit(self._samples.silences(model.name, now // HOUR * HOUR), p90)
-            silence = Silence(silent, limit, beat.mature.labels * silent / model.block)
+        if last_label is not None:
+            # What is usual was before the silence began, and so many labels come in a block.
+            silences = self._samples.silences(model.name, last_label // HOUR * HOUR)
+            labels = float(np.median([beat.mature.labels, *(block.labels for block in earlier)]))
+            limit = silence_limit(silences, max([p90 or 0.0, *usual_p90]))
+            silence = Silence(now - last_label, limit, labels * (now - last_label) / model.block)
         return {
             "completeness": completeness(
                 Share(beat.mature.labels, beat.mature.predictions),
                 self._samples.completeness(model.name, model.block, before),
                 model.window,
             ),
-            "timeliness": timeliness(
-                p90,
-                int(delays.sum()),
-                [block.p90 for block in earlier if block.labels >= LEAST_DELAYS],
-                silence,
-            ),
+            "timeliness": timeliness(p90, int(delays.sum()), usual_p90, silence),
         }
 
     def _consistency(self, model: str, lately: Mapping[str, Share], rejected: Mapping[str, Share], now: int) -> Gate:

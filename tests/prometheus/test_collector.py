@@ -16,6 +16,8 @@ from monitor.config import Export, Input, Objective, SourceSettings
 from monitor.prometheus.catalog import CATALOG
 from monitor.prometheus.collector import Exposition, SnapshotCollector
 from monitor.report.snapshot import Reading
+from monitor.statistics.gates import Gate, GateState
+from monitor.statistics.inspection import Inspection, Vitals
 from monitor.statistics.report import Maturity, Report, Verdict
 
 CHURN = made.churn_snapshot(days=9)
@@ -298,3 +300,31 @@ def test_every_verdict_has_its_series():
     assert {verdict.value.lower() for verdict in Verdict} == {
         labels["verdict"] for labels, _ in labelled(CHURN, "foldwatch_verdict")
     }
+
+
+def test_the_gates_and_what_they_measure_are_exported_as_far_as_they_are_known():
+    gates = [
+        Gate(name, state, 1.0, None, None, "")
+        for name, state in (
+            ("completeness", GateState.BAD),
+            ("timeliness", GateState.OK),
+            ("volume", GateState.UNKNOWN),
+        )
+    ]
+    vitals = Vitals(tuple(gates), 0.5, (1.0, 2.0, 3.0), 0.25, 0.1, None, (None, 0.02))
+    report = replace(CHURN.report, inspection=Inspection({"churn": vitals}, 0.03))
+    inspected = replace(CHURN, report=report)
+    churn = {"model": "churn"}
+    assert labelled(inspected, "foldwatch_data_gate") == [
+        (churn | {"gate": "completeness"}, 1.0),
+        (churn | {"gate": "timeliness"}, 0.0),
+    ]
+    assert labelled(inspected, "foldwatch_label_completeness_ratio") == [(churn, 0.5)]
+    assert labelled(inspected, "foldwatch_label_delay_seconds") == [
+        (churn | {"percentile": percentile}, value) for percentile, value in (("50", 1.0), ("90", 2.0), ("99", 3.0))
+    ]
+    assert labelled(inspected, "foldwatch_prediction_rate") == [(churn, 0.25)]
+    assert labelled(inspected, "foldwatch_duplicate_ratio") == [(churn, 0.1)]
+    assert labelled(inspected, "foldwatch_orphan_ratio") == []
+    assert labelled(inspected, "foldwatch_rejected_ratio") == [({}, 0.03)]
+    assert labelled(inspected, "foldwatch_prediction_latency_seconds") == [(churn | {"percentile": "99"}, 0.02)]

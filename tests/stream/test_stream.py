@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -15,6 +16,7 @@ from stream_drive import GivenSource, batch_of, settings_of
 
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.counts import Counts, Series, tally_labelled, tally_predicted
+from monitor.counts.durations import latency_bins
 from monitor.counts.slices import AgingSlices, FixedSlices
 from monitor.errors import SourceUnavailable
 from monitor.sources.source import Rejected
@@ -99,6 +101,58 @@ def wanted_slices(found):
         delay = (labelled_at - at) * UNIT * one
         add(version, segment, at, tally_labelled(LAYOUT, *columns, delay=delay)[0])
     return slices
+
+
+def with_latencies(batch, latencies):
+    """The batch with a latency for each of its predictions."""
+    if batch.models["m"].predictions is None:
+        return batch
+    made = replace(batch.models["m"].predictions, latency=np.array(latencies, np.float64))
+    return replace(batch, models={"m": replace(batch.models["m"], predictions=made)})
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(predictions, st.sampled_from([math.nan, 3.0, 40.0])), max_size=12),
+    st.lists(labels, max_size=4),
+    st.integers(0, 12),
+    st.randoms(use_true_random=False),
+)
+def test_the_latency_of_every_prediction_event_is_counted_whatever_counts_as_its_identity(found, more, cut, random):
+    found = without_draws(found)
+    wanted = {}
+    for event, latency in found:
+        for text in (None, f"region={REGIONS[event.segment] or '(none)'}"):
+            if not math.isnan(latency):
+                key = (Series("m", f"v{event.version}", text), event.at * UNIT // (2 * UNIT) * (2 * UNIT))
+                wanted.setdefault(key, Counter())[int(latency_bins(np.array([latency]))[0])] += 1
+    told = batch_of([written(e) for e in more], LAYOUT)
+    plain, _ = streamed([batch_of([written(e) for e, _ in found], LAYOUT), told])
+    shuffled = list(found)
+    random.shuffle(shuffled)
+    for events in (found, shuffled):
+        parts = [events[:cut], events[cut:]]
+        batches = [
+            with_latencies(batch_of([written(e) for e, _ in part], LAYOUT), [ms for _, ms in part]) for part in parts
+        ]
+        stream, added = streamed([*batches, told])
+        slices = slices_of(stream.state)
+        assert slices == added
+        counted = {key: counts.sparse("latency") for key, counts in slices.items()}
+        assert {
+            key: Counter(dict(zip(at.tolist(), n.tolist(), strict=True))) for key, (at, n) in counted.items() if at.size
+        } == wanted
+        without = {
+            key: Counts.from_planes(LAYOUT, {name: counts.plane(name) for name in LAYOUT.shapes if name != "latency"})
+            for key, counts in slices.items()
+        }
+        assert {key: counts for key, counts in without.items() if counts} == slices_of(plain.state)
+
+
+def without_draws(found):
+    """Drop predictions of one identity and moment that differ: of those the first read counts."""
+    seen = {}
+    return [(e, ms) for e, ms in found if seen.setdefault((e.id, e.version, e.at), e) == e]
 
 
 def nonzero(found):
