@@ -243,6 +243,7 @@ class KafkaPython:
             "bootstrap_servers": list(self._source.bootstrap_servers),
             "bootstrap_timeout_ms": 1000 * _ANSWER_SECONDS,
             "client_id": "foldwatch",
+            "reconnect_backoff_ms": 200,
             "reconnect_backoff_max_ms": 1000,
             "security_protocol": security.protocol,
             "ssl_context": login.tls,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import time
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Producer
@@ -62,13 +60,6 @@ def read_all(client: Client, topic: str) -> list[Read]:
             client, lambda _, fetched: all(fetched.positions[each] >= there.end for each, there in bounds.items())
         )
     )
-
-
-def collect() -> None:
-    """Collect what is not used any more: kafka-python leaves sockets that could not connect to the collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def write_with(broker: Broker, topic: str, values: Iterable[bytes], options: Mapping[str, object]) -> None:
