@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from broker import Broker
+from faults_proxy import DetouredBroker
 from faults_scene import Scene
 
 SHORT_SEED = 5
@@ -13,6 +13,18 @@ def pytest_addoption(parser):
     group = parser.getgroup("faults")
     group.addoption("--long", action="store_true", help="the long form: 200 kills, a broker away for 60 s, levels")
     group.addoption("--seed", type=int, default=SHORT_SEED, help=f"of everything random (default: {SHORT_SEED})")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long_form: runs in the long form alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what the short form has no time for."""
+    if not config.getoption("--long", default=False):
+        left_out = [item for item in items if item.get_closest_marker("long_form")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +43,9 @@ def seed(request):
 
 @pytest.fixture(scope="session")
 def mortal(kafka, tmp_path_factory):
-    """A broker that scenarios of this folder may torment; whoever ends it starts it again."""
+    """A broker that scenarios of this folder may torment; whoever ends it starts it again. A detour leads to it too."""
     assert kafka.is_file()
-    with Broker(tmp_path_factory.mktemp("mortal")) as running:
+    with DetouredBroker(tmp_path_factory.mktemp("mortal")) as running:
         yield running
 
 
@@ -43,7 +55,7 @@ def scene_of(mortal, tmp_path, seed):
     scenes = []
 
     def make(**options):
-        scene = Scene(options.pop("broker", mortal), tmp_path, seed, **options)
+        scene = Scene(mortal, tmp_path, seed, **options)
         scenes.append(scene)
         return scene
 

@@ -3,7 +3,6 @@ import time
 
 import pytest
 from faults_end import ends_well
-from faults_proxy import DetouredBroker
 from faults_scene import Watch, until
 
 QUARTERS = 4
@@ -33,8 +32,11 @@ def test_a_broker_that_restarts_dies_and_stays_away_costs_readiness_but_neither_
             mortal.start()
             daemon.settle(len(parts[0]))
             assert daemon.ready()
-            for number, away in enumerate((0, 60 if long else 1), start=1):
-                (mortal.stop, mortal.kill)[number - 1]()
+            faults = [(mortal.stop, 0), (mortal.kill, 60 if long else 1)]
+            if not long:
+                faults = faults[:1] if client == "confluent" else faults[1:]
+            for number, (end, away) in enumerate(faults, start=1):
+                end()
                 until(lambda: not daemon.ready(), "it notices that the broker is gone", 60)
                 back = time.monotonic() + away
                 until(lambda back=back: time.monotonic() > back, "time goes by", 90)
@@ -43,7 +45,8 @@ def test_a_broker_that_restarts_dies_and_stays_away_costs_readiness_but_neither_
                 scene.produce(parts[number])
                 daemon.settle(sum(map(len, parts[: number + 1])))
                 assert daemon.ready()
-            scene.produce(parts[-1])
+            for part in parts[len(faults) + 1 :]:
+                scene.produce(part)
             ends_well_watched(scene, daemon, watch)
     finally:
         mortal.start()
@@ -58,7 +61,7 @@ def ends_well_watched(scene, daemon, watch):
     ends_well(scene, daemon)
 
 
-@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+@pytest.mark.parametrize("client", ["kafka-python", pytest.param("confluent", marks=pytest.mark.long_form)])
 def test_a_broker_that_stands_still_now_and_then_only_takes_longer(scene_of, mortal, seed, long, client):
     scene = scene_of(client=client)
     daemon = scene.start()
@@ -76,17 +79,10 @@ def test_a_broker_that_stands_still_now_and_then_only_takes_longer(scene_of, mor
         ends_well_watched(scene, daemon, watch)
 
 
-@pytest.fixture(scope="module")
-def detoured(kafka, tmp_path_factory):
-    assert kafka.is_file()
-    with DetouredBroker(tmp_path_factory.mktemp("detoured")) as running:
-        yield running
-
-
-@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
-def test_a_slow_way_to_the_broker_that_drops_connections_only_takes_longer(scene_of, detoured, long, client):
-    scene = scene_of(broker=detoured, client=client, bootstrap=detoured.detour)
-    proxy = detoured.proxy
+@pytest.mark.parametrize("client", [pytest.param("kafka-python", marks=pytest.mark.long_form), "confluent"])
+def test_a_slow_way_to_the_broker_that_drops_connections_only_takes_longer(scene_of, mortal, long, client):
+    scene = scene_of(client=client, bootstrap=mortal.detour, most=100)
+    proxy = mortal.proxy
     proxy.delay, proxy.rate, proxy.dropping = 0.005, 4_000_000, 0.02
     daemon = scene.start()
     with Watch(daemon) as watch:

@@ -42,6 +42,7 @@ def test_a_full_disk_ends_it_loudly_and_with_room_again_it_goes_on_where_it_was(
     assert letters_of(scene) == truth.dead_letters
 
 
+@pytest.mark.long_form
 def test_files_that_may_not_grow_are_a_full_disk_too(scene_of):
     scene = scene_of()
     half = len(scene.messages) // 2

@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 from statistics import median
 
+import pytest
 from faults_end import ends_well
 from faults_events import Day
 from faults_scene import until
@@ -18,8 +19,9 @@ def descriptors(pid):
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def test_memory_and_file_descriptors_stay_level_while_the_broker_comes_and_goes(scene_of, mortal, long):
-    rounds, away = (240, 20) if long else (9, 4)
+@pytest.mark.long_form
+def test_memory_and_file_descriptors_stay_level_while_the_broker_comes_and_goes(scene_of, mortal):
+    rounds, away = 240, 20
     scene = scene_of(day=Day(ids=200 * rounds, large=1))
     size = len(scene.messages) // rounds + 1
     daemon, read = scene.start(), 0

@@ -25,10 +25,11 @@ def made_anew(scene, messages):
     ("client", "running", "longer"),
     [
         ("kafka-python", True, True),
-        ("kafka-python", True, False),
-        ("kafka-python", False, True),
-        ("confluent", True, True),
-        ("confluent", False, False),
+        pytest.param("kafka-python", True, False, marks=pytest.mark.long_form),
+        pytest.param("kafka-python", False, True, marks=pytest.mark.long_form),
+        pytest.param("confluent", True, True, marks=pytest.mark.long_form),
+        ("confluent", False, True),
+        pytest.param("confluent", False, False, marks=pytest.mark.long_form),
     ],
 )
 def test_a_topic_made_anew_is_noticed_counted_and_read_from_its_beginning(scene_of, client, running, longer):
@@ -51,6 +52,37 @@ def test_a_topic_made_anew_is_noticed_counted_and_read_from_its_beginning(scene_
     assert resets_of(daemon)[scene.topics[PREDICTIONS]] == 0
     until(daemon.ready, "it reads")
     truth = truth_of([*before, *scene.records()], scene.latest)
+    says_the_truth(daemon.report(), truth)
+    daemon.stop()
+    keeps_the_truth(scene, truth, undisturbed=False)
+
+
+@pytest.mark.parametrize("client", ["kafka-python", pytest.param("confluent", marks=pytest.mark.long_form)])
+def test_what_retention_removed_before_it_was_read_is_said_counted_and_all_that_is_lost(scene_of, client):
+    scene = scene_of(client=client, day=QUIET)
+    half = len(scene.messages) // 2
+    scene.produce(scene.messages[:half])
+    daemon = scene.start()
+    daemon.settle(half)
+    daemon.kill()
+    topic = scene.topics[PREDICTIONS]
+    read = scene.broker.ends(topic)
+    scene.produce(scene.messages[half:])
+    records = scene.records()
+    before = {0: scene.broker.ends(topic)[0], 1: read[1] + 5}
+    for partition, offset in before.items():
+        scene.broker.truncate(topic, partition, offset)
+    lost = [
+        record
+        for record in records
+        if record.topic == topic and read[record.partition] <= record.offset < before.get(record.partition, 0)
+    ]
+    assert len(lost) > 5
+    truth = truth_of([record for record in records if record not in lost], scene.latest)
+    daemon = scene.start()
+    daemon.settle(truth.read)
+    assert resets_of(daemon) == {topic: 2, scene.topics[LABELS]: 0}
+    assert f"{topic}/0: up to" in daemon.said
     says_the_truth(daemon.report(), truth)
     daemon.stop()
     keeps_the_truth(scene, truth, undisturbed=False)
