@@ -277,6 +277,8 @@ class Confluent:
                 self._passed(Partition(*where), message.offset())
             elif error.code() in _GONE and where[0] is not None:
                 gone.append(Partition(*where))
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise self._words(KafkaException(error), str(where[0]))
             else:
                 raise KafkaException(error)
         return read

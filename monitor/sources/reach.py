@@ -24,14 +24,18 @@ AGAIN: Final = "it is tried again"
 
 
 def reach(source: SourceSettings, login: Login, seconds: float) -> None:
-    """Open and close a connection to the first bootstrap server that takes one, within about `seconds` each.
+    """Open a connection to the first bootstrap server that takes one, log in, and close it: about `seconds` each.
 
-    Raises SourceUnavailable with the reason of each where none does. A library's own reason would be a time-out.
+    Raises SourceUnavailable with the reasons where none does, LoginRefused where the login is not accepted. A library's
+    own reason would be a time-out, after trying it again and again.
     """
     reasons = []
     for server in source.bootstrap_servers:
         reason = _reason(server, login.tls, seconds)
         if reason is None:
+            refusal = refused_login(source, login, seconds)
+            if refusal is not None:
+                raise refused(source, refusal)
             return
         reasons.append(f"{server}: {reason}")
     remedy = "start the broker, or correct source.bootstrap_servers or source.security"
@@ -42,14 +46,12 @@ def reach(source: SourceSettings, login: Login, seconds: float) -> None:
 def why(source: SourceSettings, seconds: float, reason: str) -> SourceUnavailable:
     """Return the words for a question that was not answered in `seconds`, having looked what is wrong."""
     try:
-        login = login_of(source.security)
-        reach(source, login, CONNECT_SECONDS)
-        refusal = refused_login(source, login, CONNECT_SECONDS)
+        reach(source, login_of(source.security), CONNECT_SECONDS)
     except SourceUnavailable as away:
         return away
     except InputError as unreadable:
         return SourceUnavailable(str(unreadable))
-    return silent(source, seconds, reason) if refusal is None else refused(source, refusal)
+    return silent(source, seconds, reason)
 
 
 def silent(source: SourceSettings, seconds: float, reason: str = "") -> SourceUnavailable:
