@@ -26,7 +26,7 @@ from monitor.state.history import Archive, Record
 from monitor.state.memory import MemoryState
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import live_schedule
-from monitor.stream import Halt, Stream
+from monitor.stream import Halt, Stream, total
 
 if TYPE_CHECKING:
     import threading
@@ -218,7 +218,8 @@ class Daemon:
             )
             for name, model in self._settings.models.items()
         }
-        inspection = self._gates.inspect(now, self._slices.boundary)
+        totals = self._state.totals()  # which visits every row: once an evaluation
+        inspection = self._gates.inspect(now, self._slices.boundary, totals)
         results = inspection.marked(self._reporter.report(due))
         self._stream.age(now)
         self._history.add_all(results)
@@ -226,7 +227,8 @@ class Daemon:
             for seen in judged(self._settings.models[result.model], result):
                 self._alerts.observe(seen)
         self._record(now, results)
-        self._publish(Report(now, tuple(results), self._stream.totals(), inspection))
+        whole = total(totals.values(), self._state.dead_letters(), self._state.skipped())
+        self._publish(Report(now, tuple(results), whole, inspection), totals)
         seconds = self._monotonic() - begun
         LOG.info("evaluated", extra={"as_of": format_time(now), "windows": len(results), "seconds": round(seconds, 3)})
 
@@ -238,9 +240,8 @@ class Daemon:
         parts = {PART: self._alerts.packed(since), SAMPLES: self._gates.packed(since)}
         self._archive.append(Record.of(now, [(window, shown) for window, shown in plotted if shown], parts))
 
-    def _publish(self, report: Report) -> None:
+    def _publish(self, report: Report, totals: Mapping[str, Totals]) -> None:
         """Show a report from now on."""
-        totals = self._state.totals()
         self._snapshot = replace(
             self._snapshot,
             report=report,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.counts.slices import Deltas
     from monitor.state.state import State
     from monitor.statistics.inspection import Inspection
+    from monitor.statistics.report import Totals
     from monitor.statistics.samples import Row
 
 PART: Final = "samples"
@@ -41,12 +42,11 @@ class Gates:
         """Learn of a step how many events it read, from when on others wait and how many, as far as known."""
         self._inspector.note(read, behind, lag)
 
-    def inspect(self, now: int, minutes_since: int) -> Inspection:
-        """Return what the gates say at `now`. Slices are minutes from `minutes_since` on.
+    def inspect(self, now: int, minutes_since: int, totals: Mapping[str, Totals]) -> Inspection:
+        """Return what the gates say at `now`. Slices are minutes from `minutes_since` on; totals: the state's.
 
         Call it before the report is evaluated, which drops slices, and before they are compacted.
         """
-        totals = self._state.totals()
         received = {}
         for name in self._models:
             known = self._state.model(name)

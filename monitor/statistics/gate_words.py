@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, format_time
 
 _UNITS: Final = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND))
 _WHOLE: Final = 10
@@ -36,6 +36,11 @@ def span(ms: float) -> str:
         if ms >= _FROM * length:
             return f"{ms / length:.2g} {unit}" if ms < _WHOLE * length else f"{ms / length:,.0f} {unit}"
     return f"{ms:.2g} ms" if ms < _WHOLE else f"{ms:,.0f} ms"
+
+
+def moment_in_words(moment: int) -> str:
+    """Return a moment as the page writes it: `2026-01-31 12:00Z`."""
+    return format_time(moment // MINUTE * MINUTE).replace("T", " ").replace(":00Z", "Z")
 
 
 def needs(least: int, known: int, what: str) -> str:

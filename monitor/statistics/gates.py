@@ -159,7 +159,7 @@ def timeliness(p90: float | None, labels: int, earlier: Sequence[float], silence
         return Gate(name, GateState.BAD, value, middle, limit, text)
     if p90 is None or value is None or labels < LEAST_DELAYS:
         return not_judged(name, needs(LEAST_DELAYS, labels, "labels in the newest mature window"))
-    says = f"nine of ten labels come within {span(p90)}"
+    says = f"nine of ten labels come within about {span(p90)}"
     if usual is None or middle is None or limit is None:
         return not_judged(name, f"{says}; {needs(LEAST_BLOCKS, len(earlier), 'earlier mature windows')}", value)
     text = f"{says}, usually {span(usual.middle)} (red beyond {span(limit * SECOND)})"

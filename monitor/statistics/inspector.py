@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from monitor.clock import HOUR, MINUTE, SECOND, format_time
+from monitor.clock import HOUR, MINUTE, SECOND
 from monitor.counts.durations import DELAY_BINS, DELAY_EDGES, LATENCY_EDGES
 from monitor.statistics.flow_gates import Latencies, latency, volume
-from monitor.statistics.gate_words import span
+from monitor.statistics.gate_words import moment_in_words, span
 from monitor.statistics.gates import (
     LEAST_DELAYS,
     REJECTED,
@@ -209,7 +209,7 @@ class Inspector:
         earlier = {word: self._samples.shares(model, word) for word in lately}
         earlier |= {word: self._samples.shares(SOURCE, word) for word in rejected}
         begun = self._samples.tally_at(model, _DUPLICATES, now - HOUR)
-        since = "the beginning" if begun is None else format_time(begun.taken // MINUTE * MINUTE)
+        since = "the beginning" if begun is None else moment_in_words(begun.taken)
         return consistency({**lately, **rejected}, earlier, since)
 
     def _lately(self, name: str, totals: Mapping[str, Share], now: int) -> dict[str, Share]:

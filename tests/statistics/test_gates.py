@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.statistics.flow_gates import Latencies, Rates, latency, volume
-from monitor.statistics.gate_words import per_minute, percent, span
+from monitor.statistics.gate_words import moment_in_words, per_minute, percent, span
 from monitor.statistics.gates import (
     GateState,
     Share,
@@ -262,5 +262,8 @@ def test_words_never_round_to_what_they_are_not():
     ]  # fmt: skip
     assert [span(x) for x in (0.2, 40, 1_400, 90_000, 80 * MINUTE, 1.6 * HOUR, 36 * HOUR, 21 * DAY)] == [
         "0.2 ms", "40 ms", "1,400 ms", "1.5 min", "80 min", "1.6 h", "1.5 d", "21 d",
+    ]  # fmt: skip
+    assert [moment_in_words(x) for x in (0, 59_999, 60_000)] == [
+        "1970-01-01 00:00Z", "1970-01-01 00:00Z", "1970-01-01 00:01Z",
     ]  # fmt: skip
     assert [per_minute(x) for x in (0, 6, 60_000)] == ["0", "0.1", "1,000"]
