@@ -237,8 +237,8 @@ def require_own(path: Path) -> None:
         raise InputError(
             Problem(str(path), f"holds files that are not ours ({foreign[0]})", "name an empty folder in `store.path`")
         )
-    if "CURRENT" not in names and any(name[0].isdigit() for name in names):
-        # RocksDB would take it for a new one.
+    if "CURRENT" not in names and any(name.endswith((".log", ".sst", ".blob")) and name[0].isdigit() for name in names):
+        # RocksDB would take it for a new one. Before it holds anything it is one: who made it died doing so.
         raise InputError(damaged(path, "CURRENT is missing"))
 
 
