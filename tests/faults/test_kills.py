@@ -73,18 +73,20 @@ def test_killed_at_each_point_of_a_step_nothing_is_lost_and_nothing_counted_twic
     ends_well(scene)
 
 
-def test_sigterm_ends_it_within_seconds_also_under_load_and_without_a_broker(scene_of, mortal, seed):
-    scene = scene_of(begin=(int(time.time() * 1000) // HOUR - 30 * 24) * HOUR, day=Day(ids=3000))
+def test_sigterm_ends_it_within_seconds_also_under_load_and_without_a_broker(scene_of, mortal, seed, long):
+    scene = scene_of(begin=(int(time.time() * 1000) // HOUR - 30 * 24) * HOUR, day=Day(ids=20_000 if long else 1500))
     scene.produce()
-    ends = scene.truth().read
-    daemon = scene.start(real=True)
-    until(lambda: 0 < daemon.read() < ends or daemon.read(), "it reads")
-    daemon.stop()
+    rng = random.Random(seed)
+    for _ in range(20 if long else 1):
+        daemon = scene.start(real=True)
+        until(lambda daemon=daemon: '"reading"' in daemon.said, "it reads", every=0.005)
+        time.sleep(rng.uniform(0.0, 0.4))
+        daemon.stop()
     daemon = scene.start(real=True)
     until(daemon.ready, "it reads again")
     mortal.pause()
     try:
-        time.sleep(random.Random(seed).uniform(0.0, 0.5))
+        time.sleep(rng.uniform(0.0, 0.5))
         daemon.stop()
     finally:
         mortal.resume()
