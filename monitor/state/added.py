@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from monitor.counts import Counts
     from monitor.counts.slices import Deltas, Slices
     from monitor.join.join import Joined
-    from monitor.join.rows import CodedPredictions
+    from monitor.join.rows import Changes, CodedPredictions
     from monitor.join.vocabulary import Vocabulary
 
 
@@ -50,15 +50,15 @@ class Answers:
 def added(settings: ModelSettings, vocabulary: Vocabulary, joined: Joined, answers: Answers, slices: Slices) -> Deltas:
     """Return what a batch adds to each slice of each series: everything, and each value of each segment."""
     p, q, layout = joined.predicted, joined.labelled, settings.layout
-    parts = (p, q, answers) if len(answers) else (p, q)
-    if not any(map(len, parts)):
+    parts: list[Changes | Answers] = [p, q, answers] if len(answers) else [p, q]
+    if not any(len(part) for part in parts):
         return {}
     columns = [
         columns_predicted(layout, p.y_pred, p.sign),
         columns_labelled(layout, q.y_true, q.y_pred, q.scores, q.sign, delay=q.labelled_at - q.predicted_at),
         columns_latency(layout, answers.latency),
     ]
-    ends = np.cumsum([0, *map(len, parts)]).tolist()
+    ends = np.cumsum([0, *(len(part) for part in parts)]).tolist()
     versions = len(vocabulary.versions)
     piece, starts = numbered(slices.starts(np.concatenate([part.predicted_at for part in parts])))
     group, cells = numbered(piece * versions + np.concatenate([part.version for part in parts]))
