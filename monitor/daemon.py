@@ -24,6 +24,7 @@ from monitor.reporting import Reporter, promises_by_model
 from monitor.serve import Probes, Server
 from monitor.state.history import Archive, Record
 from monitor.state.memory import MemoryState
+from monitor.statistics.doubts import marked
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import live_schedule
 from monitor.stream import Halt, Stream, total
@@ -220,7 +221,7 @@ class Daemon:
         }
         totals = self._state.totals()  # which visits every row: once an evaluation
         inspection = self._gates.inspect(now, self._slices.boundary, totals)
-        results = inspection.marked(self._reporter.report(due))
+        results = marked(inspection, self._reporter.report(due))
         self._stream.age(now)
         self._history.add_all(results)
         for result in results:

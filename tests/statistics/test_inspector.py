@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.counts import Counts, Layout, Series, tally_labelled, tally_predicted
 from monitor.counts.durations import latency_bins
+from monitor.statistics.doubts import marked
 from monitor.statistics.gates import GateState
 from monitor.statistics.inspection import Inspection, Vitals
 from monitor.statistics.inspector import Inspector, Moment, Received
@@ -277,14 +278,14 @@ EVERY = red("completeness", "timeliness", "consistency", "volume", "latency")
     ],
 )
 def test_a_verdict_says_which_red_gates_concern_its_window(shown, doubts):
-    (marked,) = EVERY.marked([shown])
-    assert marked.gates == doubts
-    recall, support = marked.metrics
+    (found,) = marked(EVERY, [shown])
+    assert found.gates == doubts
+    recall, support = found.metrics
     assert recall.doubt == f"data gates are red: {', '.join(doubts)}"
     assert recall.reason == "x"
     assert support.doubt is None
 
 
 def test_windows_without_red_gates_are_left_as_they_are():
-    assert red("latency").marked([window()]) == [window()]
-    assert Inspection().marked([window()]) == [window()]
+    assert marked(red("latency"), [window()]) == [window()]
+    assert marked(Inspection(), [window()]) == [window()]
