@@ -1,6 +1,6 @@
 """The daemon on Kafka: events a second against the client's bare poll, and the delay from an event to its gauge.
 
-    python benchmarks/kafka.py [--events N] [--only kafka-python|confluent|delay]
+    python benchmarks/daemon.py [--events N] [--only kafka-python|confluent|delay]
 
 One million predictions and as many labels of about 180 bytes, two partitions each, on a real broker on the same machine. Every row
 is a whole process, `foldwatch run` with a durable state, timed from its start until its report holds every event; the
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from confluent_kafka import Producer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from broker import Broker
+from broker import Broker  # type: ignore[import-not-found] # the tests' own, found through the line above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +100,9 @@ class Log:
 
 def fill(broker: Broker, log: Log, predictions: str, labels: str) -> None:
     """Write every message, in order of time."""
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 50, "queue.buffering.max.messages": 500_000})
+    producer = Producer(
+        {"bootstrap.servers": broker.bootstrap, "linger.ms": 50, "queue.buffering.max.messages": 500_000}
+    )
     for i in range(len(log.at)):
         producer.produce(predictions, log.prediction(i), partition=i % PARTITIONS)
         producer.produce(labels, log.label(i), partition=i % PARTITIONS)
@@ -157,12 +160,14 @@ class Daemon:
 
     def counter(self, name: str) -> int:
         """Return the sum of a counter over its labels."""
-        return sum(int(float(n)) for n in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.get("metrics"), re.MULTILINE))
+        return sum(
+            int(float(n)) for n in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.get("metrics"), re.MULTILINE)
+        )
 
     def resident(self) -> float:
         """Return its memory in MB."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index] - Linux always says it
+        pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 2**20
 
 
 @contextmanager

@@ -54,7 +54,9 @@ HOMES = {
 IMPORTED_AS = {
     "kafka-python": "kafka",
     "confluent-kafka": "confluent_kafka",
-    "pyyaml": "yaml", "scikit-learn": "sklearn", "prometheus-client": "prometheus_client",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "prometheus-client": "prometheus_client",
 }
 """Distribution -> what it is imported as, where that differs."""
 
