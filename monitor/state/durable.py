@@ -113,29 +113,13 @@ class RocksState(Books):
             raise self._broken
         touched, self._touched = self._touched, {}
         batch = Batch()
-        models: dict[str, ModelCommit] = {}
-        opened, generations = {}, {}
-        for name, part in commit.models.items():
-            kept = self._kept[name]
-            after = kept.generations if part.passed is None else kept.generations.without(part.passed)
-            if part.rows is not None and part.places is not None and len(part.places):
-                own = touched.get((name, int(part.places[0])))
-                if own is None or len(own.keys) != len(part.places):
-                    message = "these rows were not fetched since the last commit"
-                    raise ValueError(message)
-                change = changes(own.rows, part.rows, kept.rules)
-                if any(len(column.minute) for column in change):
-                    opened[name] = change
-                after = self._put(batch, kept, own, part.rows, after)
-            if after != kept.generations:
-                generations[name] = after
-            bare = replace(part, rows=None, places=None)
-            if name in opened or name in generations or _moves(bare, self._models[name]):
-                models[name] = bare
-        offsets = {key: at for key, at in commit.offsets.items() if self._offsets.get(key) != at}
-        entry = Entry(replace(commit, models=models, offsets=offsets), opened, generations, self._pending)
-        if entry or len(batch):
-            self._write(batch, entry)
+        try:
+            entry = self._entry(commit, touched, batch)
+            if entry or len(batch):
+                self._write(batch, entry)
+        except StateBroken as error:
+            self._broken = error
+            raise
 
     def rows(self, model: str) -> int:
         """Return how many ids of a model have a row."""
@@ -182,6 +166,30 @@ class RocksState(Books):
                 self._checkpoint()
         finally:
             self._database.close()
+
+    def _entry(self, commit: Commit, touched: Mapping[tuple[str, int], _Touched], batch: Batch) -> Entry:
+        """Add the rows of a commit to a batch; return the rest."""
+        models: dict[str, ModelCommit] = {}
+        opened, generations = {}, {}
+        for name, part in commit.models.items():
+            kept = self._kept[name]
+            after = kept.generations if part.passed is None else kept.generations.without(part.passed)
+            if part.rows is not None and part.places is not None and len(part.places):
+                own = touched.get((name, int(part.places[0])))
+                if own is None or len(own.keys) != len(part.places):
+                    message = "these rows were not fetched since the last commit"
+                    raise ValueError(message)
+                change = changes(own.rows, part.rows, kept.rules)
+                if any(len(column.minute) for column in change):
+                    opened[name] = change
+                after = self._put(batch, kept, own, part.rows, after)
+            if after != kept.generations:
+                generations[name] = after
+            bare = replace(part, rows=None, places=None)
+            if name in opened or name in generations or _moves(bare, self._models[name]):
+                models[name] = bare
+        offsets = {key: at for key, at in commit.offsets.items() if self._offsets.get(key) != at}
+        return Entry(replace(commit, models=models, offsets=offsets), opened, generations, self._pending)
 
     def _found(self, model: str, keys: list[bytes]) -> _Touched:
         """Look for rows, in the newest generation first."""
@@ -237,18 +245,14 @@ class RocksState(Books):
         """Make a step durable; then let memory follow."""
         before = {name: self._kept[name].families() for name in entry.generations}
         self._log.append(batch, encode(entry, self._models))
-        try:
-            self._database.write(batch)
-            self._apply(entry)
-            self._pending = {}
-            for name, families in before.items():
-                for family in set(families) - set(self._kept[name].families()):
-                    self._database.drop(family)
-            if self._log.long:
-                self._checkpoint()
-        except StateBroken as error:
-            self._broken = error
-            raise
+        self._database.write(batch)
+        self._apply(entry)
+        self._pending = {}
+        for name, families in before.items():
+            for family in set(families) - set(self._kept[name].families()):
+                self._database.drop(family)
+        if self._log.long:
+            self._checkpoint()
 
     def _open(self) -> None:
         """Take what is stored, begin the models that are new, and drop what a death left behind."""
@@ -261,28 +265,29 @@ class RocksState(Books):
                 problems = misfits(setups, self._setups, str(path))
                 if problems:
                     raise InputError(*problems)
-                self._take_slices(self._take_checkpoint(found))
+                moved = self._take_slices(self._take_checkpoint(found))
                 wanted = {family for kept in self._kept.values() for family in kept.families()}
                 there = {name for name in database.names() if name.startswith("rows-")}
                 if wanted - there:
                     raise InputError(damaged(path, f"{min(wanted - there)} is missing"))
                 for name in sorted(there - wanted):
                     database.drop(name)
-                if len(self._log) or stored is None or self._setups.keys() - found.models.keys() or self._dirty:
+                if stored is None or self._setups.keys() - found.models.keys() or moved:
                     self._checkpoint()
         except StateBroken as error:
             raise InputError(error.problem) from error
         except (LookupError, ValueError, msgspec.MsgspecError) as error:
             raise InputError(damaged(path, str(error))) from error
 
-    def _take_slices(self, planes: Mapping[str, Planes]) -> None:
-        """Take the slices of a checkpoint, and the entries that came after it."""
+    def _take_slices(self, planes: Mapping[str, Planes]) -> bool:
+        """Take the slices of a checkpoint, and the entries that came after it; return whether planes have moved."""
         for series, start, counts in read_slices(self._database.made(_SLICES), planes):
             self._slices.setdefault(series, SliceTable()).add(start, counts)
             if not planes[series.model].same:
                 self._dirty.setdefault(series, set()).add(start)
         for record in self._log.read():
             self._apply(decode(record, self._models, planes))
+        return not all(one.same for one in planes.values())
 
     def _checkpoint(self) -> None:
         """Write what changed since the last one, and take the entries away, in one batch."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from monitor.state.slice_format import Planes
     from monitor.state.slice_table import SliceTable
 
-MOST_BYTES: Final = 16 * 2**20
-"""So long a log is folded by a checkpoint,"""
+MOST_BYTES: Final = 8 * 2**20
+"""So long a log is folded by a checkpoint: a start after a kill takes about a second to read it,"""
 MOST_ENTRIES: Final = 2_000
 """or one of so many entries."""
 _SIGNED: Final = 2**63

@@ -31,17 +31,22 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "default"
 _MB: Final = 2**20
-_WRITE_BUFFERS: Final = 32 * _MB
+_WRITE_BUFFERS: Final = 24 * _MB
 """Of all families together."""
 _WRITE_BUFFER: Final = 16 * _MB
 _ARENA: Final = 256 * 2**10
-_BLOCK_CACHE: Final = 16 * _MB
+_BLOCK_CACHE: Final = 8 * _MB
+"""It hardly matters: who looks for one of ten million rows finds no block twice. The system's cache holds the files."""
+_BLOCK: Final = 1_024
+"""Bytes that are unpacked to find one row."""
 _LOG: Final = 64 * _MB
 """Write-ahead logs together: what a start after a kill has to read."""
 _OPEN_FILES: Final = 512
 _BLOOM_BITS: Final = 10
-_AT_ONCE: Final = 512
-"""Keys that are looked for in one call: RocksDB holds a block of each of them in memory until it returns."""
+_AT_ONCE: Final = 128
+"""Keys that are looked for in one call: measured to be the fastest, and RocksDB holds the block of each until it
+returns.
+"""
 _OWN_FILES: Final = re.compile(
     r"CURRENT|LOCK|IDENTITY|LOG(\.old.*)?|(MANIFEST|OPTIONS)-\d+(\.dbtmp)?|\d+\.(log|sst|blob|dbtmp)"
     r"|rocksdict-config\.json|lost\+found"
@@ -194,6 +199,7 @@ class Database:
         """Return how we use RocksDB: little memory, and a cost that hardly grows."""
         table = BlockBasedOptions()
         table.set_block_cache(self._cache)
+        table.set_block_size(_BLOCK)
         table.set_bloom_filter(_BLOOM_BITS, block_based=False)
         table.set_format_version(5)
         options = Options(raw_mode=True)
