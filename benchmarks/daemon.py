@@ -2,9 +2,9 @@
 
     python benchmarks/daemon.py [--events N] [--only kafka-python|confluent|delay]
 
-One million predictions and as many labels of about 180 bytes, two partitions each, on a real broker on the same machine. Every row
-is a whole process, `foldwatch run` with a durable state, timed from its start until its report holds every event; the
-reference reads the same messages in the same run and does nothing with them.
+One million predictions and as many labels of about 180 bytes, two partitions each, on a real broker on the same
+machine. Every row is a whole process, `foldwatch run` with a durable state, timed from its start until its report holds
+every event; the reference reads the same messages in the same run and does nothing with them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Log:
         """Return the JSON of one prediction, about 180 bytes."""
         return (
             f'{{"prediction_id":"request-{i:012d}-{i % 9973:04x}","model":"churn","version":"3",'
-            f'"predicted_at":{self.at[i] if at is None else at},"y_pred":"{self.y_pred[i]}","score":{self.score[i]:.6f},'
+            f'"predicted_at":{self.at[i] if at is None else at},"y_pred":"{self.y_pred[i]}",'
+            f'"score":{self.score[i]:.6f},'
             f'"segment_region":"eu","entity":"user-{i % 100_000:06d}"}}'
         ).encode()
 
@@ -124,8 +125,9 @@ _BARE = {
 import sys, time
 from kafka import KafkaConsumer, TopicPartition
 address, events, partitions, *topics = sys.argv[1:]
-consumer = KafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed",
-                         max_poll_records=10_000, max_partition_fetch_bytes=8 * 2**20)
+consumer = KafkaConsumer(
+    bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed",
+    max_poll_records=10_000, max_partition_fetch_bytes=8 * 2**20)
 consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(int(partitions))])
 read, begun = 0, time.perf_counter()
 while read < int(events):
@@ -136,7 +138,8 @@ print(time.perf_counter() - begun)
 import sys, time
 from confluent_kafka import Consumer, TopicPartition
 address, events, partitions, *topics = sys.argv[1:]
-consumer = Consumer({"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": False, "isolation.level": "read_committed"})
+consumer = Consumer({"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": False,
+                     "isolation.level": "read_committed"})
 consumer.assign([TopicPartition(topic, number, 0) for topic in topics for number in range(int(partitions))])
 read, begun = 0, time.perf_counter()
 while read < int(events):
@@ -181,7 +184,14 @@ def daemon(folder: Path, broker: Broker, client: str, predictions: str, labels: 
         "store": {"path": f"state-{client}-{predictions}"},
         "server": {"listen": "127.0.0.1:0"},
         "evaluate_every": "1s",
-        "models": {"churn": {"classes": ["stay", "leave"], "windows": ["1h", "24h"], "label_horizon": "1h", "segments": ["region"]}},
+        "models": {
+            "churn": {
+                "classes": ["stay", "leave"],
+                "windows": ["1h", "24h"],
+                "label_horizon": "1h",
+                "segments": ["region"],
+            }
+        },
     }  # fmt: skip
     config = folder / "foldwatch.yaml"
     config.write_text(json.dumps(settings))
