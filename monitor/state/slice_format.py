@@ -63,7 +63,7 @@ class Planes:
         index, value, lengths = (_integers(column) for column in (packed.index, packed.value, packed.lengths))
         ends = np.cumsum(lengths).tolist()
         found: list[Counts] = []
-        for slice_, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        for slice_, (start, end) in enumerate(zip([0, *ends][:-1], ends, strict=True)):
             carried = {name: (_integers(at), _integers(n)) for name, (at, n) in packed.carried.get(slice_, {}).items()}
             if self.same and not carried:
                 found.append(Counts(self._layout, index[start:end], value[start:end]))
