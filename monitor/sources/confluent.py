@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,38 +21,20 @@ from confluent_kafka import admin as _admin
 
 from monitor.errors import InputError, SourceUnavailable
 from monitor.sources.client import Bounds, Fetched, Messages, MessageTooLarge, Partition, Topic
-from monitor.sources.login import expiry_of, login_of, token_of
-from monitor.sources.reach import CONNECT_SECONDS, forbidden, missing, reach, refused, silent, why
+from monitor.sources.connections import ADMIN, ANSWER_SECONDS, IDENTITY, LARGEST, READER, WRITER, Connections
+from monitor.sources.librdkafka import FETCH, options_of, write
+from monitor.sources.login import expiry_of, token_of
+from monitor.sources.reach import forbidden, missing, refused, silent, too_large, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from monitor.config import SourceSettings
     from monitor.sources.client import Produced
+    from monitor.sources.login import Login
 
 admin: Any = _admin
 """Its types leave out what it offers."""
-_ANSWER_SECONDS: Final = 3.0
-"""A question that nobody answers within this time raises SourceUnavailable: the daemon's loop must go round."""
-_FETCH: Final = {
-    "auto.offset.reset": "error",
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "enable.partition.eof": True,  # only it tells that markers of transactions have been passed
-    "isolation.level": "read_committed",
-    "allow.auto.create.topics": False,
-    "fetch.wait.max.ms": 100,
-    # These bound the memory of what is fetched ahead. A single message may be larger and is delivered still.
-    "fetch.max.bytes": 2**24,
-    "max.partition.fetch.bytes": 2**20,
-    "queued.max.messages.kbytes": 2**14,
-    "receive.message.max.bytes": 2**28,
-    "max.poll.interval.ms": 86_400_000,
-}
-_LARGEST: Final = 2**26
-"""Bytes of a message that we would write: the broker has the last word."""
-_IDENTITY: Final = 2**63 - 1
-_CLOSE_SECONDS: Final = 1.0
 _GONE: Final = (
     KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's own public names
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
@@ -67,8 +47,6 @@ _MISSING: Final = (
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 )
-_ADMIN, _READER, _WRITER = "admin", "reader", "writer"
-"""The parts: what asks, what reads and commits, and what writes have connections of their own, made when needed."""
 
 
 class Confluent:
@@ -76,33 +54,26 @@ class Confluent:
 
     def __init__(self, source: SourceSettings) -> None:
         """Read what the login needs, to find its mistakes now. Raises InputError for them."""
-        login_of(source.security)
         self._source = source
-        self._open: dict[str, Any] = {}
+        self._open = Connections(source, {READER: Consumer.close, WRITER: _purge})
         self._refusal = ""  # why the login was refused, as long as it was
         self._positions: dict[Partition, int] = {}
-        self._closed = False
 
     def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
         """Return what is known of those of these topics that exist."""
         found: dict[str, Topic] = {}
-        if not names:
-            return found
-        for name, future in self._asked(
-            lambda asked: asked.describe_topics(
-                TopicCollection(sorted(names)),
-                include_authorized_operations=True,
-                request_timeout=_ANSWER_SECONDS,
-            )
-        ).items():
-            with self._failures(_ADMIN, name):
+        options = {"include_authorized_operations": True, "request_timeout": ANSWER_SECONDS}
+        wanted = TopicCollection(sorted(names))
+        asked = self._asked(lambda asked: asked.describe_topics(wanted, **options)) if names else {}
+        for name, future in asked.items():
+            with self._failures(ADMIN, name):
                 try:
                     described = self._answer(future)
                 except KafkaException as wrong:
                     if wrong.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_EXCEPTION):
                         continue
                     raise
-            identity = described.topic_id.get_least_significant_bits() & _IDENTITY
+            identity = described.topic_id.get_least_significant_bits() & IDENTITY
             rights = described.authorized_operations
             found[name] = Topic(
                 tuple(sorted(each.id for each in described.partitions)),
@@ -116,8 +87,8 @@ class Confluent:
         if topic not in self.topics([topic]):
             raise missing(self._source, topic)
         resource = admin.ConfigResource(admin.ResourceType.TOPIC, topic)
-        asked = self._asked(lambda asked: asked.describe_configs([resource], request_timeout=_ANSWER_SECONDS))
-        with self._failures(_ADMIN, topic):
+        asked = self._asked(lambda asked: asked.describe_configs([resource], request_timeout=ANSWER_SECONDS))
+        with self._failures(ADMIN, topic):
             return {
                 name: str(each.value) for name, each in self._answer(asked[resource]).items() if each.value is not None
             }
@@ -129,18 +100,16 @@ class Confluent:
         try:
             begins, ends = (self._offsets(partitions, spec) for spec in ("earliest", "latest"))
         except SourceUnavailable:
-            # The library only says that there is no leader.
-            for topic in sorted(
-                {each.topic for each in partitions} - self.topics({each.topic for each in partitions}).keys()
-            ):
+            topics = {each.topic for each in partitions}
+            for topic in sorted(topics - self.topics(topics).keys()):  # the library only says that there is no leader
                 raise missing(self._source, topic) from None
             raise
         return {each: Bounds(begins[each], ends[each]) for each in partitions}
 
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read exactly these partitions from now on, each from this offset."""
-        with self._failures(_READER):
-            reader = self._opened(_READER, Consumer, {"group.id": self._source.group_id, **_FETCH})
+        with self._failures(READER):
+            reader = self._opened(READER, Consumer, {"group.id": self._source.group_id, **FETCH})
             self._positions = dict(positions)
             reader.assign([TopicPartition(*each, offset) for each, offset in positions.items()])
 
@@ -148,8 +117,8 @@ class Confluent:
         """Return about `most` messages; waits up to `seconds` for the first one."""
         read: dict[tuple[str, int], list[Any]] = {}
         gone: list[Partition] = []
-        with self._failures(_READER):
-            reader = self._open.get(_READER)
+        with self._failures(READER):
+            reader = self._open.get(READER)
             if reader is None:
                 raise silent(self._source, 0, "nothing is assigned")
             until = time.monotonic() + seconds
@@ -176,7 +145,7 @@ class Confluent:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Write offsets under the group's name, without waiting for the broker's answer."""
-        reader = self._open.get(_READER)
+        reader = self._open.get(READER)
         if reader is not None and offsets:
             with suppress(KafkaException):
                 reader.commit(offsets=[TopicPartition(*each, at) for each, at in offsets.items()], asynchronous=True)
@@ -185,23 +154,21 @@ class Confluent:
         """Write messages; returns when all of them are on the broker's disk."""
         if not messages:
             return
-        with self._failures(_WRITER, topic):
+        with self._failures(WRITER, topic):
             try:
                 self._write(topic, messages)
             except KafkaException as wrong:
                 if wrong.args[0].code() not in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE):
                     raise
-                largest = max(len(each.value or b"") for each in messages)
-                message = f"topic {topic}: takes no message of {largest} bytes; raise its max.message.bytes"
-                raise MessageTooLarge(message) from wrong
+                raise too_large(topic, messages) from wrong
 
     def create(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
         """Make a topic; returns when it can be read."""
         wanted = admin.NewTopic(topic, partitions, config=dict(config))
-        made = self._asked(lambda asked: asked.create_topics([wanted], request_timeout=_ANSWER_SECONDS))[topic]
-        with self._failures(_ADMIN, topic):
+        made = self._asked(lambda asked: asked.create_topics([wanted], request_timeout=ANSWER_SECONDS))[topic]
+        with self._failures(ADMIN, topic):
             self._answer(made)
-        until = time.monotonic() + _ANSWER_SECONDS
+        until = time.monotonic() + ANSWER_SECONDS
         while True:  # it is known a moment before it has leaders
             try:
                 self.bounds([Partition(topic, number) for number in range(partitions)])
@@ -214,56 +181,22 @@ class Confluent:
 
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
-        self._closed = True
-        for part in list(self._open):
-            self._drop(part)
+        self._open.close()
 
     def _write(self, topic: str, messages: Sequence[Produced]) -> None:
-        writer = self._opened(
-            _WRITER,
-            Producer,
-            {
-                "acks": "all",
-                "partitioner": "murmur2_random",  # as Java's clients and kafka-python do it
-                "linger.ms": 5,
-                "message.max.bytes": _LARGEST,
-                "message.timeout.ms": int(2000 * _ANSWER_SECONDS),
-                "allow.auto.create.topics": True,  # where the broker makes topics by itself, it may make this one
-            },
-        )
-        failed: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _message: object) -> None:
-            if error is not None:
-                failed.append(error)
-
-        until = time.monotonic() + 2 * _ANSWER_SECONDS + 1
-        for each in messages:
-            place = {"partition": each.partition} if each.partition is not None else {}
-            moment = {"timestamp": each.timestamp} if each.timestamp is not None else {}
-            while True:
-                try:
-                    writer.produce(
-                        topic,
-                        each.value,
-                        each.key,
-                        headers=list(each.headers.items()),
-                        on_delivery=delivered,
-                        **place,
-                        **moment,
-                    )
-                    break
-                except BufferError:  # the library's queue is full
-                    writer.poll(0.05)
-                    if time.monotonic() > until:
-                        raise silent(self._source, 2 * _ANSWER_SECONDS) from None
-        while len(writer) and not failed and not self._refusal and time.monotonic() < until:
-            writer.flush(0.1)
+        options = {
+            "acks": "all",
+            "partitioner": "murmur2_random",  # as Java's clients and kafka-python do it
+            "linger.ms": 5,
+            "message.max.bytes": LARGEST,
+            "message.timeout.ms": 2000 * ANSWER_SECONDS,
+            "allow.auto.create.topics": True,  # where the broker makes topics by itself, it may make this one
+        }
+        writer = self._opened(WRITER, Producer, options)
+        failed = write(writer, topic, messages, 2 * ANSWER_SECONDS + 1, lambda: bool(self._refusal))
         self._raise_refusal()
-        if failed:
-            raise KafkaException(failed[0])
-        if len(writer):
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - the library's own public name
+        if failed is not None:
+            raise KafkaException(failed)
 
     def _sorted(self, messages: Sequence[Any], gone: list[Partition]) -> dict[tuple[str, int], list[Any]]:
         """Return messages by partition; what the library tells among them goes to positions and `gone`."""
@@ -289,29 +222,26 @@ class Confluent:
 
     def _offsets(self, partitions: Collection[Partition], spec: str) -> Mapping[Partition, int]:
         wanted = {TopicPartition(*each): getattr(admin.OffsetSpec, spec)() for each in partitions}
-        asked = self._asked(
-            lambda asked: asked.list_offsets(
-                wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_SECONDS
-            )
-        )
+        options = {"isolation_level": IsolationLevel.READ_COMMITTED, "request_timeout": ANSWER_SECONDS}
+        asked = self._asked(lambda asked: asked.list_offsets(wanted, **options))
         found = {}
         for each, future in asked.items():
-            with self._failures(_ADMIN, each.topic):
+            with self._failures(ADMIN, each.topic):
                 found[Partition(each.topic, each.partition)] = self._answer(future).offset
         return found
 
     def _asked(self, ask: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - the library has no types
-        with self._failures(_ADMIN):
-            return ask(self._opened(_ADMIN, admin.AdminClient, {}))
+        with self._failures(ADMIN):
+            return ask(self._opened(ADMIN, admin.AdminClient, {}))
 
     def _answer(self, future: Any) -> Any:  # noqa: ANN401 - the library has no types
         """Wait for an answer, and learn meanwhile whether we are let in at all."""
-        until = time.monotonic() + _ANSWER_SECONDS + 1
+        until = time.monotonic() + ANSWER_SECONDS + 1
         while True:
             try:
                 return future.result(0.05)
             except TimeoutError:
-                self._open[_ADMIN].poll(0)
+                self._open.get(ADMIN).poll(0)
                 self._raise_refusal()
                 if time.monotonic() > until:
                     raise
@@ -323,41 +253,16 @@ class Confluent:
     def _heard(self, error: KafkaError) -> None:
         """Take what the library says of connections: a refusal lasts, everything else it tries again by itself."""
         if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - the library's own public name
-            self._refusal = _without_address(error.str())
+            self._refusal = error.str().rpartition("bootstrap: ")[2]
 
     def _opened(self, part: str, kind: Callable[..., Any], options: Mapping[str, object]) -> Any:  # noqa: ANN401 - the library has no types
         """Return what plays this part."""
-        if part in self._open:
-            return self._open[part]
-        if self._closed:
-            raise silent(self._source, 0, "closed")
-        try:
-            login = login_of(self._source.security)
-        except InputError as wrong:  # it was fine at the start: whoever renews the file is not ready yet
-            raise SourceUnavailable(str(wrong)) from wrong
-        reach(self._source, login, CONNECT_SECONDS)
-        security = self._source.security
-        self._refusal = ""
-        wanted = {
-            "bootstrap.servers": ",".join(self._source.bootstrap_servers),
-            "client.id": "foldwatch",
-            "log_level": 0,  # its errors are ours too, in better words
-            "error_cb": self._heard,
-            "reconnect.backoff.max.ms": 1000,
-            "security.protocol": security.protocol,
-            "ssl.ca.location": security.ca_file,
-            "ssl.certificate.location": security.cert_file,
-            "ssl.key.location": security.key_file or security.cert_file,
-            "ssl.key.password": login.key_password,
-            "sasl.mechanisms": login.mechanism,
-            "sasl.username": security.username if login.mechanism else None,
-            "sasl.password": login.password,
-            "oauth_cb": self._token if login.mechanism == "OAUTHBEARER" else None,
-            **options,
-        }
-        given = {key: value for key, value in wanted.items() if value is not None}
-        self._open[part] = kind({key: str(value) if isinstance(value, Path) else value for key, value in given.items()})
-        return self._open[part]
+
+        def make(login: Login) -> Any:  # noqa: ANN401 - the library has no types
+            self._refusal = ""
+            return kind({**options_of(self._source, login, self._token), "error_cb": self._heard, **options})
+
+        return self._open.opened(part, make)
 
     def _token(self, _configuration: str) -> tuple[str, float]:
         """Return the token that the file holds now, and until when it is good."""
@@ -376,35 +281,29 @@ class Confluent:
         except MessageTooLarge:
             raise
         except SourceUnavailable:
-            self._drop(part)
+            self._open.drop(part)
             raise
         except (KafkaException, TimeoutError) as wrong:
-            self._drop(part)
+            self._open.drop(part)
             raise self._words(wrong, topic) from wrong
 
     def _words(self, wrong: Exception, topic: str) -> SourceUnavailable:
         error = wrong.args[0] if wrong.args else None
         if not isinstance(error, KafkaError):
-            return why(self._source, _ANSWER_SECONDS, "")
+            return why(self._source, ANSWER_SECONDS, "")
         if self._refusal:
             return refused(self._source, self._refusal)
         if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
             return forbidden(self._source, f"use the topic {topic} (READ, DESCRIBE; WRITE for dead letters)")
         if error.code() in _MISSING and topic:
             return missing(self._source, topic)
-        return why(self._source, _ANSWER_SECONDS, error.str())
+        return why(self._source, ANSWER_SECONDS, error.str())
 
-    def _drop(self, part: str) -> None:
-        """Let go of a connection."""
-        gone = self._open.pop(part, None)
-        if gone is not None and part == _WRITER:
-            gone.purge()
-            gone.flush(0.1)
-        elif gone is not None and part == _READER:
-            # It waits for the answer to its last commit, however long the broker stays silent: we do not.
-            closing = threading.Thread(target=gone.close, daemon=True)
-            closing.start()
-            closing.join(_CLOSE_SECONDS)
+
+def _purge(writer: Any) -> None:  # noqa: ANN401 - the library has no types
+    """Write nothing any more."""
+    writer.purge()
+    writer.flush(0.1)
 
 
 def _messages(partition: Partition, messages: Sequence[Any], *, headers: bool) -> Messages:
@@ -417,8 +316,3 @@ def _messages(partition: Partition, messages: Sequence[Any], *, headers: bool) -
         [each.value() for each in messages],
         [dict(each.headers() or ()) for each in messages] if headers else (),
     )
-
-
-def _without_address(text: str) -> str:
-    """Return librdkafka's words without the address before them."""
-    return text.rpartition("bootstrap: ")[2]

@@ -17,17 +17,17 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from monitor.errors import InputError, SourceUnavailable
 from monitor.sources.client import Bounds, Fetched, Messages, MessageTooLarge, Partition, Topic
-from monitor.sources.login import login_of, token_of
-from monitor.sources.reach import CONNECT_SECONDS, forbidden, missing, reach, refused, silent, why
+from monitor.sources.connections import ADMIN, ANSWER_SECONDS, GROUP, IDENTITY, LARGEST, READER, WRITER, Connections
+from monitor.sources.login import token_of
+from monitor.sources.reach import forbidden, missing, refused, silent, too_large, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from monitor.config import Security, SourceSettings
     from monitor.sources.client import Produced
+    from monitor.sources.login import Login
 
-_ANSWER_SECONDS: Final = 3
-"""A question that nobody answers within this time raises SourceUnavailable: the daemon's loop must go round."""
 _FETCH: Final = {
     "fetch_min_bytes": 1,
     "fetch_max_wait_ms": 100,
@@ -36,14 +36,8 @@ _FETCH: Final = {
     "max_partition_fetch_bytes": 2**20,
     "receive_message_max_bytes": 2**28,
 }
-_LARGEST: Final = 2**26
-"""Bytes of a message that we would write: the broker has the last word."""
-_IDENTITY: Final = 2**63 - 1
 _COMMIT_SECONDS: Final = 0.5
 """How long closing waits for the last commit."""
-_CLOSE_MILLIS: Final = 200
-_ADMIN, _READER, _GROUP, _WRITER = "admin", "reader", "group", "writer"
-"""The parts: what asks, what reads, what commits and what writes have a connection each, made when it is needed."""
 
 
 class KafkaPython:
@@ -51,19 +45,20 @@ class KafkaPython:
 
     def __init__(self, source: SourceSettings) -> None:
         """Read what the login needs, to find its mistakes now. Raises InputError for them."""
-        login_of(source.security)
+        self._open = Connections(
+            source,
+            {ADMIN: KafkaAdminClient.close, READER: _close, GROUP: _close, WRITER: lambda writer: writer.close(0)},
+        )
         # Its errors are ours too, in better words; and on DEBUG it prints logins.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         self._source = source
-        self._open: dict[str, Any] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._committed: Any = None
-        self._closed = False
 
     def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
         """Return what is known of those of these topics that exist."""
         found: dict[str, Topic] = {}
-        with self._failures(_ADMIN):
+        with self._failures(ADMIN):
             described = self._asked().describe_topics(sorted(names)) if names else []
             for topic in described:
                 error = kafka_errors.for_code(topic["error_code"])
@@ -74,7 +69,7 @@ class KafkaPython:
                 if error is not kafka_errors.NoError and not topic["partitions"]:
                     raise error
                 numbers = sorted(each["partition_index"] for each in topic["partitions"])
-                identity = UUID(str(topic.get("topic_id") or UUID(int=0))).int & _IDENTITY
+                identity = UUID(str(topic.get("topic_id") or UUID(int=0))).int & IDENTITY
                 rights = topic.get("authorized_operations")
                 found[topic["name"]] = Topic(
                     tuple(numbers), identity or None, None if rights is None else tuple(sorted(rights))
@@ -85,7 +80,7 @@ class KafkaPython:
         """Return the topic's configuration as the broker has it."""
         if topic not in self.topics([topic]):
             raise missing(self._source, topic)
-        with self._failures(_ADMIN, topic):
+        with self._failures(ADMIN, topic):
             resource = ConfigResource(ConfigResourceType.TOPIC, topic)
             described = self._asked().describe_configs([resource], config_filter="all")
         found = described["topic"][topic].items()
@@ -96,10 +91,10 @@ class KafkaPython:
         wanted = [TopicPartition(*each) for each in partitions]
         if not wanted:
             return {}
-        with self._failures(_ADMIN, ", ".join(sorted({each.topic for each in wanted}))):
+        with self._failures(ADMIN, ", ".join(sorted({each.topic for each in wanted}))):
             begins, ends = (
                 self._asked().list_partition_offsets(
-                    dict.fromkeys(wanted, spec), IsolationLevel.READ_COMMITTED, timeout_ms=1000 * _ANSWER_SECONDS
+                    dict.fromkeys(wanted, spec), IsolationLevel.READ_COMMITTED, timeout_ms=1000 * ANSWER_SECONDS
                 )
                 for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
             )
@@ -107,9 +102,9 @@ class KafkaPython:
 
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read exactly these partitions from now on, each from this offset."""
-        with self._failures(_READER):
+        with self._failures(READER):
             reader = self._opened(
-                _READER,
+                READER,
                 KafkaConsumer,
                 **_FETCH,
                 group_id=None,  # else reading would depend on the group's coordinator
@@ -130,8 +125,8 @@ class KafkaPython:
         """Return about `most` messages; waits up to `seconds` for the first one."""
         gone: list[TopicPartition] = []
         found: Mapping[TopicPartition, Sequence[Any]] = {}
-        with self._failures(_READER):
-            reader = self._open.get(_READER)
+        with self._failures(READER):
+            reader = self._open.get(READER)
             if reader is None:
                 raise silent(self._source, 0, "nothing is assigned")
             try:
@@ -154,9 +149,9 @@ class KafkaPython:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Write offsets under the group's name, without waiting for the broker's answer."""
-        with suppress(SourceUnavailable), self._failures(_GROUP):
+        with suppress(SourceUnavailable), self._failures(GROUP):
             group = self._opened(
-                _GROUP, KafkaConsumer, group_id=self._source.group_id, enable_auto_commit=False, metrics_enabled=False
+                GROUP, KafkaConsumer, group_id=self._source.group_id, enable_auto_commit=False, metrics_enabled=False
             )
             self._committed = group.commit_async(
                 {TopicPartition(*each): OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
@@ -166,41 +161,37 @@ class KafkaPython:
         """Write messages; returns when all of them are on the broker's disk."""
         if not messages:
             return
-        with self._failures(_WRITER, topic):
+        with self._failures(WRITER, topic):
             try:
                 self._write(topic, messages)
             except (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError) as wrong:
-                largest = max(len(each.value or b"") for each in messages)
-                message = f"topic {topic}: takes no message of {largest} bytes; raise its max.message.bytes"
-                raise MessageTooLarge(message) from wrong
+                raise too_large(topic, messages) from wrong
 
     def create(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
         """Make a topic; returns when it can be read."""
         wanted = {"num_partitions": partitions, "configs": dict(config)}
-        with self._failures(_ADMIN, topic):
-            self._asked().create_topics({topic: wanted}, timeout_ms=1000 * _ANSWER_SECONDS, wait_for_metadata=True)
+        with self._failures(ADMIN, topic):
+            self._asked().create_topics({topic: wanted}, timeout_ms=1000 * ANSWER_SECONDS, wait_for_metadata=True)
 
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
-        self._closed = True
-        if _GROUP in self._open and self._committed is not None:
+        if self._committed is not None:
             until = time.monotonic() + _COMMIT_SECONDS
             while not self._committed.is_done and time.monotonic() < until:
                 time.sleep(0.01)
-        for part in list(self._open):
-            self._drop(part)
+        self._open.close()
 
     def _write(self, topic: str, messages: Sequence[Produced]) -> None:
         writer = self._opened(
-            _WRITER,
+            WRITER,
             KafkaProducer,
             acks="all",
             enable_idempotence=False,  # whoever reads dead letters knows them by their key
             linger_ms=5,
-            max_request_size=_LARGEST,
-            max_block_ms=1000 * _ANSWER_SECONDS,
-            delivery_timeout_ms=2000 * _ANSWER_SECONDS,
-            request_timeout_ms=1000 * _ANSWER_SECONDS,
+            max_request_size=LARGEST,
+            max_block_ms=1000 * ANSWER_SECONDS,
+            delivery_timeout_ms=2000 * ANSWER_SECONDS,
+            request_timeout_ms=1000 * ANSWER_SECONDS,
             allow_auto_create_topics=True,  # where the broker makes topics by itself, it may make that of dead letters
             metrics_enabled=False,
         )
@@ -222,26 +213,20 @@ class KafkaPython:
             for each in messages
         ]
         for each in sent:
-            each.get(2 * _ANSWER_SECONDS)
+            each.get(2 * ANSWER_SECONDS)
 
     def _asked(self) -> Any:  # noqa: ANN401 - the library has no types
-        return self._opened(_ADMIN, KafkaAdminClient, request_timeout_ms=1000 * _ANSWER_SECONDS)
+        return self._opened(ADMIN, KafkaAdminClient, request_timeout_ms=1000 * ANSWER_SECONDS)
 
     def _opened(self, part: str, kind: Callable[..., Any], **options: object) -> Any:  # noqa: ANN401 - the library has no types
         """Return what plays this part; where its constructor fails, nothing of it is left running."""
-        if part in self._open:
-            return self._open[part]
-        if self._closed:
-            raise silent(self._source, 0, "closed")
-        try:
-            login = login_of(self._source.security)
-        except InputError as wrong:  # it was fine at the start: whoever renews the file is not ready yet
-            raise SourceUnavailable(str(wrong)) from wrong
-        reach(self._source, login, CONNECT_SECONDS)
+        return self._open.opened(part, lambda login: self._made(kind, login, options))
+
+    def _made(self, kind: Callable[..., Any], login: Login, options: dict[str, object]) -> Any:  # noqa: ANN401 - the library has no types
         security = self._source.security
         options |= {
             "bootstrap_servers": list(self._source.bootstrap_servers),
-            "bootstrap_timeout_ms": 1000 * _ANSWER_SECONDS,
+            "bootstrap_timeout_ms": 1000 * ANSWER_SECONDS,
             "client_id": "foldwatch",
             "reconnect_backoff_ms": 200,
             "reconnect_backoff_max_ms": 1000,
@@ -262,12 +247,11 @@ class KafkaPython:
             return made[-1]
 
         try:
-            self._open[part] = kind(kafka_client=network, **options)
+            return kind(kafka_client=network, **options)
         except BaseException:
             for each in made:
                 each.close()
             raise
-        return self._open[part]
 
     @contextmanager
     def _failures(self, part: str, topic: str = "") -> Iterator[None]:
@@ -280,8 +264,7 @@ class KafkaPython:
         except (MessageTooLarge, SourceUnavailable):
             raise
         except kafka_errors.KafkaError as wrong:
-            for each in [part] if part == _GROUP else list(self._open):
-                self._drop(each)
+            self._open.drop(*([GROUP] if part == GROUP else []))
             raise self._words(wrong, topic) from wrong
 
     def _words(self, wrong: kafka_errors.KafkaError, topic: str) -> SourceUnavailable:
@@ -292,20 +275,7 @@ class KafkaPython:
             return forbidden(self._source, f"use the topic {named} (READ, DESCRIBE; WRITE for dead letters)")
         if isinstance(wrong, kafka_errors.UnknownTopicOrPartitionError):
             return missing(self._source, topic or _reason(wrong))
-        return why(self._source, _ANSWER_SECONDS, _reason(wrong))
-
-    def _drop(self, part: str) -> None:
-        """Let go of a connection."""
-        gone = self._open.pop(part, None)
-        if gone is None:
-            return
-        with suppress(kafka_errors.KafkaError, RuntimeError, OSError):
-            if part == _WRITER:
-                gone.close(timeout=0)
-            elif part == _ADMIN:
-                gone.close()
-            else:
-                gone.close(autocommit=False, timeout_ms=_CLOSE_MILLIS)
+        return why(self._source, ANSWER_SECONDS, _reason(wrong))
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc]  # the library has no types
@@ -321,6 +291,10 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc]  # the library has no
             return token_of(self._security)
         except InputError as wrong:
             raise kafka_errors.SaslAuthenticationFailedError(str(wrong)) from wrong
+
+
+def _close(reader: Any) -> None:  # noqa: ANN401 - the library has no types
+    reader.close(autocommit=False, timeout_ms=200)
 
 
 def _messages(partition: TopicPartition, records: Sequence[Any], *, headers: bool) -> Messages:

@@ -7,12 +7,15 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.client import Forbidden, LoginRefused
+from monitor.sources.client import Forbidden, LoginRefused, MessageTooLarge
 from monitor.sources.login import login_of
 from monitor.sources.trial import refused_login
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.config import SourceSettings
+    from monitor.sources.client import Produced
     from monitor.sources.login import Login
 
 CONNECT_SECONDS: Final = 1.0
@@ -85,6 +88,12 @@ def missing(
 ) -> SourceUnavailable:
     """Return the words for a topic that is not there."""
     return SourceUnavailable(f"topic {topic} does not exist at {names(source)}; {remedy}; it is looked for again")
+
+
+def too_large(topic: str, messages: Sequence[Produced]) -> MessageTooLarge:
+    """Return the words for messages of which the topic does not take the largest."""
+    largest = max(len(each.value or b"") for each in messages)
+    return MessageTooLarge(f"topic {topic}: takes no message of {largest} bytes; raise its max.message.bytes")
 
 
 def names(source: SourceSettings) -> str:
