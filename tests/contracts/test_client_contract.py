@@ -154,7 +154,10 @@ def test_aborted_messages_are_not_delivered_and_markers_are_passed(client, broke
     Transaction(broker, topic, [b"c"]).abort()
     broker.produce(topic, ["d"], 0)
     Transaction(broker, topic, [b"e"]).abort()
-    until(lambda: broker.ends(topic) == {0: 8} and client.bounds([Partition(topic, 0)])[Partition(topic, 0)].end == 8, "all is settled")
+    until(
+        lambda: broker.ends(topic) == {0: 8} and client.bounds([Partition(topic, 0)])[Partition(topic, 0)].end == 8,
+        "all is settled",
+    )
     assert [each.value for each in read_all(client, topic)] == [b"a", b"b", b"d"]
 
 
