@@ -76,6 +76,12 @@ def test_a_broker_that_stands_still_now_and_then_only_takes_longer(scene_of, mor
                 finally:
                     mortal.resume()
                 time.sleep(rng.uniform(0.0, 0.2))
+        assert daemon.ready()
+        mortal.pause()
+        try:
+            until(lambda: not daemon.ready(), "it notices that nobody answers", 20)
+        finally:
+            mortal.resume()
         ends_well_watched(scene, daemon, watch)
 
 
@@ -83,7 +89,7 @@ def test_a_broker_that_stands_still_now_and_then_only_takes_longer(scene_of, mor
 def test_a_slow_way_to_the_broker_that_drops_connections_only_takes_longer(scene_of, mortal, long, client):
     scene = scene_of(client=client, bootstrap=mortal.detour, most=100)
     proxy = mortal.proxy
-    proxy.delay, proxy.rate, proxy.dropping = 0.005, 4_000_000, 0.02
+    proxy.delay, proxy.rate, proxy.dropping = 0.05, 2_000_000, 0.02
     daemon = scene.start()
     with Watch(daemon) as watch:
         for number, part in enumerate(quarters(scene)):

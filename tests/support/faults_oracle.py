@@ -176,7 +176,7 @@ def prediction_of(event, model, latest):
 def label_of(event, model, latest, timestamp):
     owner = _id(event)
     given = event.get("labelled_at")
-    at = timestamp if given is None else _moment(given, latest)
+    at = _moment(timestamp if given is None else given, latest)
     if "y_true" not in event:
         reject("missing field")
     y_true = None if event["y_true"] is None else _class(event["y_true"], model)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import random
 import socket
 import threading
+import time
 from contextlib import suppress
 
 from broker import Broker, free_ports
@@ -17,11 +19,11 @@ class Proxy:
 
     def __init__(self, target, seed=0):
         self._target, self._rng = target, random.Random(seed)
-        self._over = threading.Event()
+        self._ended = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self.delay = 0.0
-        """Seconds before each piece of an answer is passed on."""
+        """Seconds that each piece of an answer is under way."""
         self.rate = float("inf")
         """Bytes a second of each connection's answers."""
         self.dropping = 0.0
@@ -31,13 +33,13 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
-        self._over.set()
+        self._ended.set()
         self._server.close()
         for one in list(self._open):
             _shut(one)
 
     def _accept(self):
-        while not self._over.is_set():
+        while not self._ended.is_set():
             try:
                 near, _ = self._server.accept()
             except OSError:
@@ -53,16 +55,35 @@ class Proxy:
                 threading.Thread(target=self._pass, args=way, daemon=True).start()
 
     def _pass(self, here, there, answers):
+        """Pass on what comes; an answer takes `delay` on its way, however many are on it."""
+        way = queue.SimpleQueue()
+        if answers:
+            threading.Thread(target=self._arrive, args=(here, there, way), daemon=True).start()
         with suppress(OSError):
             while piece := here.recv(_CHUNK):
-                if answers:
-                    self._over.wait(self.delay + len(piece) / self.rate)
-                    if self._rng.random() < self.dropping:
-                        self.dropped += 1
-                        there.sendall(piece[: len(piece) // 2])
-                        break
+                if not answers:
+                    there.sendall(piece)
+                    continue
+                dropped = self._rng.random() < self.dropping
+                way.put((time.monotonic() + self.delay, piece[: len(piece) // 2] if dropped else piece))
+                if dropped:
+                    self.dropped += 1
+                    break
+        way.put((0.0, b""))
+        if answers:
+            return  # what is under way still arrives
+        self._end(here, there)
+
+    def _arrive(self, here, there, way):
+        with suppress(OSError):
+            while (arrival := way.get())[1]:
+                moment, piece = arrival
+                self._ended.wait(max(0.0, moment - time.monotonic()) + len(piece) / self.rate)
                 there.sendall(piece)
-        for one in (here, there):
+        self._end(here, there)
+
+    def _end(self, *both):
+        for one in both:
             self._open.discard(one)
             _shut(one)
 

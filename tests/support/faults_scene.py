@@ -12,10 +12,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
-from faults_events import DAY, LABELS, MODELS, PREDICTIONS, Day, generate
+from confluent_kafka import Producer
+from faults_events import DAY, HOUR, LABELS, MODELS, PREDICTIONS, Day, generate
 from faults_oracle import Record, truth_of
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ BEGIN = 1_767_571_200_000
 PATIENCE = 30.0
 FAULT_OF_OURS = 70
 """The exit code of an exception that nobody expected."""
+ABREAST = 2 * HOUR
 LARGE = {"retention.ms": "-1", "max.message.bytes": "3000000"}
 CONFIG = """
 source:
@@ -176,7 +178,6 @@ class Scene:
         self.clock = folder / "clock"
         self.move_to(self.latest)
         self.lives = []
-        self._produced = Counter()
 
     def move_to(self, present):
         """Set the daemons' simulated present, from where it goes on with the wall clock."""
@@ -229,18 +230,27 @@ class Scene:
     # Messages
 
     def produce(self, messages=None):
-        """Write messages, all unless told which; returns when the broker has them."""
+        """Write messages, all unless told which; returns when the broker has them.
+
+        They come in the order of their time, all partitions abreast: none is hours behind another one.
+        """
         messages = self.messages if messages is None else messages
-        by_place = {}
-        for message in messages:
-            by_place.setdefault((message.role, message.partition), []).append(message)
-        for (role, partition), some in by_place.items():
-            self.broker.produce(
-                self.topics[role],
-                [(message.key, message.value) for message in some],
-                partition,
-                [message.timestamp for message in some],
-            )
+        producer = Producer(
+            {"bootstrap.servers": self.broker.bootstrap, "linger.ms": 0, "message.max.bytes": 3_000_000, "log_level": 0}
+        )
+        failed = []
+        for _, some in groupby(messages, key=lambda message: message.timestamp // ABREAST):
+            for message in some:
+                producer.produce(
+                    self.topics[message.role],
+                    message.value,
+                    message.key,
+                    message.partition,
+                    on_delivery=lambda error, _: failed.append(error) if error else None,
+                    timestamp=message.timestamp,
+                )
+            assert not producer.flush(PATIENCE), "the broker did not take all messages"
+        assert not failed, failed[:3]
 
     def records(self):
         """All messages as the broker has them."""
