@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.clock import format_duration, format_time
 from monitor.config.finding import Finding, Level, Step
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.client import Forbidden, Partition
+from monitor.sources.client import Forbidden, LoginRefused, Partition
 from monitor.sources.codec import Codec, Kind
 from monitor.sources.login import login_of
 from monitor.sources.reach import AGAIN, reach
@@ -228,7 +229,8 @@ def _connect(
     """Connect to one broker; the answer is how long that took, or why it could not be done."""
     begun = time.monotonic()
     try:
-        reach(replace(source, bootstrap_servers=(server,)), login, _CONNECT_SECONDS)
+        with suppress(LoginRefused):  # whoever refuses us answers; the next step says why
+            reach(replace(source, bootstrap_servers=(server,)), login, _CONNECT_SECONDS)
     except SourceUnavailable as wrong:
         answers.put((server, wrong))
     else:
