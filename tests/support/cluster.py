@@ -162,8 +162,14 @@ class Cluster:
     def ends(self, topic: str) -> dict[int, int]:
         """Return each partition's next offset."""
         places = [TopicPartition(topic, number) for number in self._partitions(topic)]
-        asked = self.admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()))
-        return {place.partition: answer.result(PATIENCE).offset for place, answer in asked.items()}
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            asked = self.admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()))
+            try:
+                return {place.partition: answer.result(PATIENCE).offset for place, answer in asked.items()}
+            except KafkaException:  # a broker that was just started or frozen does not know its leaders yet
+                if time.monotonic() > deadline:
+                    raise
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the offsets that a group has committed, by partition."""
