@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from rocksdict import (
     AccessType,
+    BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -35,8 +36,10 @@ _WRITE_BUFFERS: Final = 24 * _MB
 """Of all families together."""
 _WRITE_BUFFER: Final = 16 * _MB
 _ARENA: Final = 256 * 2**10
-_BLOCK_CACHE: Final = 8 * _MB
-"""It hardly matters: who looks for one of ten million rows finds no block twice. The system's cache holds the files."""
+_BLOCK_CACHE: Final = 16 * _MB
+"""It holds the index, hardly any rows: who looks for one of ten million finds no block twice. The system's cache holds
+the files.
+"""
 _BLOCK: Final = 1_024
 """Bytes that are unpacked to find one row."""
 _LOG: Final = 64 * _MB
@@ -201,6 +204,8 @@ class Database:
         table.set_block_cache(self._cache)
         table.set_block_size(_BLOCK)
         table.set_bloom_filter(_BLOOM_BITS, block_based=False)
+        table.set_index_type(BlockBasedIndexType.two_level_index_search())
+        table.set_metadata_block_size(_BLOCK)
         table.set_format_version(5)
         options = Options(raw_mode=True)
         options.create_if_missing(create_if_missing=True)

@@ -66,7 +66,8 @@ class Planes:
         for slice_, (start, end) in enumerate(zip([0, *ends][:-1], ends, strict=True)):
             carried = {name: (_integers(at), _integers(n)) for name, (at, n) in packed.carried.get(slice_, {}).items()}
             if self.same and not carried:
-                found.append(Counts(self._layout, index[start:end], value[start:end]))
+                # Copies: a piece of a column would keep all of it in memory.
+                found.append(Counts(self._layout, index[start:end].copy(), value[start:end].copy()))
             else:
                 found.append(self._moved(index[start:end], value[start:end], carried))
         return found
