@@ -29,9 +29,9 @@ from monitor.config import Duration, ModelSettings, Settings
 from monitor.counts import Layout
 from monitor.counts.slices import AgingSlices
 from monitor.join.events import Predictions, Words
-from monitor.sources.codec import Codec, Kind, batch_of
+from monitor.sources.decoding.codec import Codec, Kind, batch_of
 from monitor.sources.source import Batch, ModelEvents
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 from monitor.stream import Stream
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from monitor.config import Settings
-    from monitor.sources.replay import Replay
+    from monitor.sources.logs.replay import Replay
     from monitor.sources.source import Batch
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.report import WindowResult

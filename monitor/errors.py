@@ -32,7 +32,7 @@ class InputError(FoldwatchError):
         self.problems = problems
 
 
-class StateInUse(InputError):
+class StateInUse(InputError):  # noqa: N818 - the state of the world, named as it is reported
     """The store belongs to another process now: the running daemon, or a second one that must not start."""
 
 

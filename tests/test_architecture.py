@@ -39,9 +39,9 @@ OUTSIDE = {
 }
 """The standard library's doors to the world: clocks, files, logs, chance."""
 HOMES = {
-    "confluent_kafka": ("monitor/sources/confluent.py",),
-    "kafka": ("monitor/sources/kafka.py",),
-    "rocksdict": ("monitor/state/rocksdb.py",),
+    "confluent_kafka": ("monitor/sources/broker/confluent.py",),
+    "kafka": ("monitor/sources/broker/kafka.py",),
+    "rocksdict": ("monitor/state/disk/rocksdb.py",),
     "sklearn": ("monitor/baselines/", "monitor/demo"),
     "joblib": ("monitor/baselines/",),
     "pandas": ("monitor/baselines/",),

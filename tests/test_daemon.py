@@ -25,7 +25,7 @@ from monitor.prometheus.collector import Exposition
 from monitor.sources.memory import Memory
 from monitor.sources.source import Batch
 from monitor.state import MemoryState
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 from monitor.state.history import FORMAT
 from monitor.statistics.baseline import Baseline, Fold
 from monitor.statistics.inspection import Inspection

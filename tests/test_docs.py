@@ -18,7 +18,7 @@ from monitor.config.read import understand
 from monitor.counts import Counts, Layout
 from monitor.report.json import events_entry, metric_entry, window_entry
 from monitor.report.snapshot import AlertEntry
-from monitor.sources.reasons import REASONS, SKIPPED
+from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics import comparison, estimate, verdict
 from monitor.statistics.names import METRICS
 from monitor.statistics.report import Maturity, MetricResult, Totals, Verdict, WindowResult

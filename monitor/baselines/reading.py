@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from monitor.errors import InputError, Problem
-from monitor.sources.tables import read_table
+from monitor.sources.logs.tables import read_table
 
 if TYPE_CHECKING:
-    from monitor.sources.tables import Chunk
+    from monitor.sources.logs.tables import Chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import polars as pl
 
 from monitor.baselines import fingerprints
 from monitor.errors import InputError, Problem
-from monitor.sources.patterns import Format, find_log
-from monitor.sources.streams import read_bytes
-from monitor.sources.tables import read_table
+from monitor.sources.logs.patterns import Format, find_log
+from monitor.sources.logs.streams import read_bytes
+from monitor.sources.logs.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
     from monitor.report.json import BacktestWriter
     from monitor.report.page import page
     from monitor.report.table import summary, terminal
-    from monitor.sources.recording import Period
-    from monitor.sources.replay import Replay
+    from monitor.sources.logs.recording import Period
+    from monitor.sources.logs.replay import Replay
 
     settings = load(args.config)
     baselines = load_baselines(settings)

@@ -27,10 +27,10 @@ def connect(settings: Settings) -> int:
     """
     from monitor.clock import SystemClock
     from monitor.config import require_source
-    from monitor.sources.clients import open_client
-    from monitor.sources.reachable import cluster_steps
-    from monitor.sources.reachable_files import file_steps
-    from monitor.state.standing import state_steps
+    from monitor.sources.broker.clients import open_client
+    from monitor.sources.reachable.cluster import cluster_steps
+    from monitor.sources.reachable.files import file_steps
+    from monitor.state.disk.standing import state_steps
 
     require_source(settings)
     clock = SystemClock()

@@ -14,18 +14,18 @@ from monitor.clock import format_time
 from monitor.config import load
 from monitor.config.read import require_source
 from monitor.errors import InputError, Problem
-from monitor.sources.dead_letter_file import entry
-from monitor.sources.dead_letters import kept_letters
-from monitor.sources.letter_summary import chosen, summarize
-from monitor.sources.letters import FOREIGN
-from monitor.sources.reasons import REASONS
+from monitor.sources.dead_letters.file import entry
+from monitor.sources.dead_letters.kept import kept_letters
+from monitor.sources.dead_letters.letters import FOREIGN
+from monitor.sources.dead_letters.summary import chosen, summarize
+from monitor.sources.decoding.reasons import REASONS
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from monitor.sources.letter_summary import OfReason
-    from monitor.sources.letters import Letter
+    from monitor.sources.dead_letters.letters import Letter
+    from monitor.sources.dead_letters.summary import OfReason
 
 SCHEMA: Final = "foldwatch/dead-letters/1"
 _NARROWEST: Final = 60

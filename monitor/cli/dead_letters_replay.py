@@ -11,12 +11,12 @@ from monitor.cli.options import moment
 from monitor.clock import SystemClock
 from monitor.config import load
 from monitor.config.read import require_source
-from monitor.sources.dead_letters import kept_letters
-from monitor.sources.letter_judge import Judge
-from monitor.sources.letter_replay import Replayed
-from monitor.sources.letter_replay import replay as replay_letters
-from monitor.sources.letter_summary import chosen
-from monitor.sources.reasons import REASONS
+from monitor.sources.dead_letters.judge import Judge
+from monitor.sources.dead_letters.kept import kept_letters
+from monitor.sources.dead_letters.replay import Replayed
+from monitor.sources.dead_letters.replay import replay as replay_letters
+from monitor.sources.dead_letters.summary import chosen
+from monitor.sources.decoding.reasons import REASONS
 
 if TYPE_CHECKING:
     import argparse

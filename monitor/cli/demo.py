@@ -115,7 +115,7 @@ def _source(settings: Settings, promise: Promise, accelerated: Clock, held: Exit
     from monitor.demo.feed import Feed
     from monitor.demo.followed import Followed
     from monitor.demo.production import Production
-    from monitor.sources.clients import open_client
+    from monitor.sources.broker.clients import open_client
     from monitor.sources.opened import open_source
 
     followed = Followed(open_source(settings, accelerated))

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError, Problem
-from monitor.sources.guess import label_fields, prediction_fields
-from monitor.sources.guess_model import guess_model, guess_segments
-from monitor.sources.sample import columns_of
-from monitor.sources.sampling import sample_rows
+from monitor.sources.logs.guess import label_fields, prediction_fields
+from monitor.sources.logs.guess_model import guess_model, guess_segments
+from monitor.sources.logs.sample import columns_of
+from monitor.sources.logs.sampling import sample_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from monitor.sources.guess import Fields, Guess
-    from monitor.sources.guess_model import Because, ModelGuess
+    from monitor.sources.logs.guess import Fields, Guess
+    from monitor.sources.logs.guess_model import Because, ModelGuess
 
 _BARE = re.compile(r"[A-Za-z0-9_(/.][A-Za-z0-9_.()/+-]*", re.ASCII)
 _TWO = 2

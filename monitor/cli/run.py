@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from monitor.config import load
     from monitor.config.read import require_source
     from monitor.daemon import Daemon
-    from monitor.sources.dead_letters import open_dead_letters
+    from monitor.sources.dead_letters.kept import open_dead_letters
     from monitor.sources.opened import open_source
     from monitor.state.opened import open_state
 

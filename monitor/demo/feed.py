@@ -11,15 +11,15 @@ import msgspec
 from monitor.config.settings import Input, SourceSettings
 from monitor.demo.phases import BEGIN, CLASSES, MODEL, VERSION
 from monitor.errors import InputError, Problem, SourceUnavailable
-from monitor.sources.client import Produced
-from monitor.sources.clients import open_client
+from monitor.sources.broker.client import Produced
+from monitor.sources.broker.clients import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.clock import Clock
     from monitor.demo.production import Columns, Production
-    from monitor.sources.client import Client
+    from monitor.sources.broker.client import Client
 
 PARTITIONS: Final = 2
 """Of each topic: both halves of a pair are keyed by prediction id, as a real producer should."""

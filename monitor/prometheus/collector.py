@@ -17,7 +17,7 @@ from monitor.clock import SECOND
 from monitor.prometheus import catalog
 from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
-from monitor.sources.reasons import REASONS, SKIPPED
+from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics.gates import GateState
 from monitor.statistics.inspection import DELAYS, LATENCIES
 

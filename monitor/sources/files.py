@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError, Problem, SourceUnavailable
-from monitor.sources.codec import Codec, Kind, batch_of
+from monitor.sources.decoding.codec import Codec, Kind, batch_of
 from monitor.sources.follow import Follower
-from monitor.sources.streams import BLOCK
+from monitor.sources.logs.streams import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.clock import Clock
     from monitor.config import Settings
-    from monitor.sources.codec import Decoded
+    from monitor.sources.decoding.codec import Decoded
     from monitor.sources.source import Batch
 
 PREDICTIONS, LABELS = "predictions", "labels"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import SourceUnavailable
-from monitor.sources.json_lines import LONGEST_LINE
-from monitor.sources.streams import LineCutter
+from monitor.sources.decoding.json_lines import LONGEST_LINE
+from monitor.sources.logs.streams import LineCutter
 
 if TYPE_CHECKING:
     from io import FileIO

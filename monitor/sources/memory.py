@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.sources.codec import Codec, Kind, Rows, batch_of
-from monitor.sources.columns import Table
+from monitor.sources.decoding.codec import Codec, Kind, Rows, batch_of
+from monitor.sources.decoding.columns import Table
 from monitor.sources.source import Batch
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from monitor.clock import Clock
     from monitor.config import Settings
-    from monitor.sources.codec import Decoded
+    from monitor.sources.decoding.codec import Decoded
 
 PARTITION = "memory"
 

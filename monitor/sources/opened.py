@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.sources.clients import open_client
+from monitor.sources.broker.clients import open_client
 from monitor.sources.files import Files
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def open_source(settings: Settings, clock: Clock) -> Source:
     Raises InputError where a client's library is not installed or a file of `source.security` is missing or empty.
     """
     if settings.source.kind == "kafka":
-        from monitor.sources.topics import Topics  # noqa: PLC0415 - whoever follows files need not load it
+        from monitor.sources.broker.topics import Topics  # noqa: PLC0415 - whoever follows files need not load it
 
         return Topics(settings, clock, open_client(settings.source))
     return Files(settings, clock)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.state.accounts import Accounts
-from monitor.state.checkpoint import Checkpoint, Tables
-from monitor.state.journal import write_slices
-from monitor.state.kept import KeptModel
-from monitor.state.setup import Setup
-from monitor.state.slice_format import Planes
+from monitor.state.disk.checkpoint import Checkpoint, Tables
+from monitor.state.disk.journal import write_slices
+from monitor.state.disk.kept import KeptModel
+from monitor.state.disk.setup import Setup
+from monitor.state.disk.slice_format import Planes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.config import ModelSettings
     from monitor.counts.slices import Series
-    from monitor.state.entries import Entry
-    from monitor.state.rocksdb import Batch, Family
+    from monitor.state.disk.entries import Entry
+    from monitor.state.disk.rocksdb import Batch, Family
 
 
 class Books(Accounts):

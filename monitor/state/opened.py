@@ -18,6 +18,6 @@ def open_state(settings: Settings) -> State:
     """
     if settings.store is None:
         return MemoryState(settings.models)
-    from monitor.state.durable import RocksState  # noqa: PLC0415 - whoever keeps nothing need not load RocksDB
+    from monitor.state.disk.durable import RocksState  # noqa: PLC0415 - whoever keeps nothing need not load RocksDB
 
     return RocksState(settings.store, settings.models)

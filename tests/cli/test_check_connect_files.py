@@ -14,9 +14,9 @@ from monitor.cli.connect import findings
 from monitor.config import load
 from monitor.config.finding import Finding, Level, Step
 from monitor.config.places import unusable, unwritable
-from monitor.state.checkpoint import FORMAT
-from monitor.state.durable import RocksState
-from monitor.state.rocksdb import DEFAULT, Batch, Database
+from monitor.state.disk.checkpoint import FORMAT
+from monitor.state.disk.durable import RocksState
+from monitor.state.disk.rocksdb import DEFAULT, Batch, Database
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """\
@@ -169,7 +169,7 @@ def test_an_empty_folder_is_fine(connected, logs):
 
 def test_a_state_in_use_by_a_running_daemon_is_fine(connected, state):
     program = (
-        "import sys; from pathlib import Path; from monitor.state.rocksdb import Database\n"
+        "import sys; from pathlib import Path; from monitor.state.disk.rocksdb import Database\n"
         "database = Database(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(state)]

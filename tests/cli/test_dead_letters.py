@@ -9,7 +9,7 @@ import pytest
 
 from monitor.cli import main
 from monitor.config import load
-from monitor.sources.dead_letter_file import DeadLetterFile
+from monitor.sources.dead_letters.file import DeadLetterFile
 from monitor.sources.source import Rejected
 
 CONFIG = """

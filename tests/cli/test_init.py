@@ -11,7 +11,7 @@ import zstandard
 from monitor.cli import main
 from monitor.clock import DAY, HOUR, format_time
 from monitor.config import load
-from monitor.sources.codec import Codec, Kind
+from monitor.sources.decoding.codec import Codec, Kind
 
 START = 1_760_000_000_000
 

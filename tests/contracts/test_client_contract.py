@@ -12,8 +12,8 @@ from client_drive import Transaction, client_of, read_all, read_until, write_wit
 from cluster import until
 
 from monitor.errors import SourceUnavailable
-from monitor.sources.client import Bounds, MessageTooLarge, Partition, Produced
-from monitor.sources.clients import CLIENTS
+from monitor.sources.broker.client import Bounds, MessageTooLarge, Partition, Produced
+from monitor.sources.broker.clients import CLIENTS
 
 pytestmark = pytest.mark.parametrize("library", CLIENTS)
 

@@ -14,8 +14,8 @@ from cluster import until
 
 from monitor.config.settings import Security
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.client import Partition, Produced
-from monitor.sources.clients import CLIENTS
+from monitor.sources.broker.client import Partition, Produced
+from monitor.sources.broker.clients import CLIENTS
 
 pytestmark = [
     pytest.mark.parametrize("library", CLIENTS),

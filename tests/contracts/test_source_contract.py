@@ -10,11 +10,11 @@ import pytest
 from monitor.clock import HOUR, ManualClock
 from monitor.config import Duration, Input, ModelSettings, Settings, SourceSettings
 from monitor.counts import Layout
-from monitor.sources.clients import CLIENTS, open_client
+from monitor.sources.broker.clients import CLIENTS, open_client
+from monitor.sources.broker.topics import Topics
 from monitor.sources.files import Files
+from monitor.sources.logs.replay import Replay
 from monitor.sources.memory import Memory
-from monitor.sources.replay import Replay
-from monitor.sources.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

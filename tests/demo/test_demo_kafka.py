@@ -22,7 +22,7 @@ from monitor.demo.followed import Followed
 from monitor.demo.production import Production
 from monitor.demo.source import DemoSource
 from monitor.errors import SourceUnavailable
-from monitor.sources.clients import open_client
+from monitor.sources.broker.clients import open_client
 from monitor.sources.opened import open_source
 from monitor.state.memory import MemoryState
 from monitor.stream import Stream

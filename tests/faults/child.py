@@ -23,10 +23,10 @@ from pathlib import Path
 from monitor import cli, clock
 from monitor.clock import SystemClock
 from monitor.sources import opened as opened_source
-from monitor.sources.clients import open_client
-from monitor.sources.topics import Topics
+from monitor.sources.broker.clients import open_client
+from monitor.sources.broker.topics import Topics
 from monitor.state import opened as opened_state
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 
 POINTS = (
     "opened",  # the state is open, nothing is read

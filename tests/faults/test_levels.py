@@ -20,9 +20,10 @@ def descriptors(pid):
 
 
 @pytest.mark.long_form
-def test_memory_and_file_descriptors_stay_level_while_the_broker_comes_and_goes(scene_of, mortal):
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_memory_and_file_descriptors_stay_level_while_the_broker_comes_and_goes(scene_of, mortal, client):
     rounds, away = 240, 20
-    scene = scene_of(day=Day(ids=200 * rounds, large=1))
+    scene = scene_of(client=client, day=Day(ids=200 * rounds, large=1))
     size = len(scene.messages) // rounds + 1
     daemon, read = scene.start(), 0
     memory, files = [], []
@@ -39,6 +40,9 @@ def test_memory_and_file_descriptors_stay_level_while_the_broker_comes_and_goes(
         memory.append(resident(daemon.pid))
         files.append(descriptors(daemon.pid))
     third = rounds // 3
+    for name, levels in (("MB", [n // MEGABYTE for n in memory]), ("descriptors", files)):
+        thirds = [levels[at : at + third] for at in range(0, rounds, third)]
+        print(f"{client}, {name}, median and most of each third:", [(median(some), max(some)) for some in thirds])  # noqa: T201 - figures for the notes
     assert max(files[-third:]) <= max(files[:-third]) + 4, files
     grown = median(memory[-third:]) - median(memory[third:-third])
     assert grown <= 24 * MEGABYTE, [n // MEGABYTE for n in memory]

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from source_drive import NOW, configured, event, labels, model, predictions
 
-from monitor.sources.codec import Codec, Kind, batch_of
+from monitor.sources.decoding.codec import Codec, Kind, batch_of
 
 SETTINGS = configured(
     model(segments=["region"]),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from source_drive import NOW, configured, event, label, model
 
-from monitor.sources.client import Messages, Partition
-from monitor.sources.codec import Codec, Kind, batch_of
-from monitor.sources.gathered import Gathered
+from monitor.sources.broker.client import Messages, Partition
+from monitor.sources.broker.gathered import Gathered
+from monitor.sources.decoding.codec import Codec, Kind, batch_of
 from monitor.sources.source import Rejected
 
 AT = 1_767_225_600_000

@@ -6,8 +6,8 @@ import pytest
 from source_drive import NOW, configured, decode, event, label, labels, lines, model, predictions, reasons
 
 from monitor.join.events import RETRACTED
-from monitor.sources.codec import REASONS, Codec, Kind
-from monitor.sources.json_lines import LONGEST_LINE
+from monitor.sources.decoding.codec import REASONS, Codec, Kind
+from monitor.sources.decoding.json_lines import LONGEST_LINE
 
 AT = 1_767_225_600_000
 """2026-01-01T00:00:00Z"""

@@ -11,8 +11,8 @@ import pytest
 from source_drive import NOW
 
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.dead_letter_file import DeadLetterFile, read_file
-from monitor.sources.letters import FOREIGN, Letter, each_once
+from monitor.sources.dead_letters.file import DeadLetterFile, read_file
+from monitor.sources.dead_letters.letters import FOREIGN, Letter, each_once
 from monitor.sources.source import Rejected
 
 

@@ -13,9 +13,9 @@ from source_drive import NOW, configured
 from monitor.clock import format_time
 from monitor.config.settings import DeadLetters
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.clients import CLIENTS
-from monitor.sources.dead_letters import kept_letters, open_dead_letters
-from monitor.sources.letters import FOREIGN
+from monitor.sources.broker.clients import CLIENTS
+from monitor.sources.dead_letters.kept import kept_letters, open_dead_letters
+from monitor.sources.dead_letters.letters import FOREIGN
 from monitor.sources.source import Rejected
 
 pytestmark = [

@@ -7,8 +7,8 @@ from source_drive import NOW, configured, event, label, labels, lines, predictio
 
 from monitor.clock import ManualClock
 from monitor.errors import InputError, SourceUnavailable
+from monitor.sources.decoding.json_lines import LONGEST_LINE
 from monitor.sources.files import Files
-from monitor.sources.json_lines import LONGEST_LINE
 
 
 @pytest.fixture

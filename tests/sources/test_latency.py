@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from source_drive import NOW, configured, decode, event, lines
 
-from monitor.sources.codec import Codec, Kind
-from monitor.sources.replay import Replay
+from monitor.sources.decoding.codec import Codec, Kind
+from monitor.sources.logs.replay import Replay
 
 PLAIN = b'{"prediction_id": "b", "predicted_at": 1767225600000, "y_pred": "stay", "latency_ms": %s}'
 

@@ -11,12 +11,12 @@ from source_drive import NOW, configured, event, label, lines, model
 
 from monitor.clock import ManualClock
 from monitor.config.settings import DeadLetters, Input
-from monitor.sources.dead_letters import kept_letters, open_dead_letters
-from monitor.sources.letter_judge import ELSEWHERE, TRUNCATED, Judge
-from monitor.sources.letter_replay import replay
-from monitor.sources.letter_return import ToFiles
-from monitor.sources.letter_summary import chosen, summarize
-from monitor.sources.letters import FOREIGN, Letter
+from monitor.sources.dead_letters.judge import ELSEWHERE, TRUNCATED, Judge
+from monitor.sources.dead_letters.kept import kept_letters, open_dead_letters
+from monitor.sources.dead_letters.letters import FOREIGN, Letter
+from monitor.sources.dead_letters.replay import replay
+from monitor.sources.dead_letters.summary import chosen, summarize
+from monitor.sources.dead_letters.way_back import ToFiles
 from monitor.sources.source import Rejected
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from monitor.config import Security, SourceSettings
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.login import Secret, expiry_of, login_of, token_of
-from monitor.sources.reach import reach
+from monitor.sources.broker.login import Secret, expiry_of, login_of, token_of
+from monitor.sources.broker.reach import reach
 
 
 @pytest.mark.parametrize(

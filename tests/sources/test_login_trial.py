@@ -6,8 +6,8 @@ from contextlib import closing, suppress
 import pytest
 
 from monitor.config import Security, SourceSettings
-from monitor.sources.login import login_of
-from monitor.sources.trial import refused_login
+from monitor.sources.broker.login import login_of
+from monitor.sources.broker.trial import refused_login
 
 MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 

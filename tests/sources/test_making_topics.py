@@ -6,8 +6,8 @@ import pytest
 
 from monitor.config.settings import SourceSettings
 from monitor.errors import SourceUnavailable
-from monitor.sources.client import Bounds, Partition
-from monitor.sources.clients import CLIENTS, open_client
+from monitor.sources.broker.client import Bounds, Partition
+from monitor.sources.broker.clients import CLIENTS, open_client
 
 pytestmark = pytest.mark.parametrize("library", CLIENTS)
 

@@ -6,7 +6,7 @@ import polars as pl
 from source_drive import NOW, configured, event, labels, lines, predictions, reasons
 
 from monitor.clock import ManualClock
-from monitor.sources.codec import Kind
+from monitor.sources.decoding.codec import Kind
 from monitor.sources.memory import Memory
 
 AT = 1_767_225_600_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sources.client import Bounds, Partition, Topic
-from monitor.sources.placement import Placement, identity_key, partition_of, place, topic_of
+from monitor.sources.broker.client import Bounds, Partition, Topic
+from monitor.sources.broker.placement import Placement, identity_key, partition_of, place, topic_of
 
 ONE, TWO = Partition("t", 0), Partition("t", 1)
 BOUNDS = {ONE: Bounds(10, 20), TWO: Bounds(0, 5)}

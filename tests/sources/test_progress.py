@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monitor.sources.client import Bounds, Partition
-from monitor.sources.progress import Progress
+from monitor.sources.broker.client import Bounds, Partition
+from monitor.sources.broker.progress import Progress
 
 ONE, TWO = Partition("t", 0), Partition("t", 1)
 

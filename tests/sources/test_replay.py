@@ -14,9 +14,9 @@ from source_drive import NOW, configured, event, label, labels, lines, model, pr
 from monitor.clock import DAY, HOUR
 from monitor.errors import InputError
 from monitor.join.events import RETRACTED
-from monitor.sources import blocks, pieces, recording
-from monitor.sources.recording import Period
-from monitor.sources.replay import Replay
+from monitor.sources.logs import blocks, pieces, recording
+from monitor.sources.logs.recording import Period
+from monitor.sources.logs.replay import Replay
 
 AT = 1_767_225_600_000
 SETTINGS = configured(model(classes=("stay", "leave", "10", "9"), segments=["region"]))

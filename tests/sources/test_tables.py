@@ -13,10 +13,10 @@ from source_drive import NOW, configured, event, label, labels, lines, model, pr
 
 from monitor.errors import InputError
 from monitor.join.events import RETRACTED
-from monitor.sources.codec import Codec, Kind, batch_of
-from monitor.sources.log_events import read_events
-from monitor.sources.patterns import find_log
-from monitor.sources.tables import Reading, read_table
+from monitor.sources.decoding.codec import Codec, Kind, batch_of
+from monitor.sources.logs.log_events import read_events
+from monitor.sources.logs.patterns import find_log
+from monitor.sources.logs.tables import Reading, read_table
 
 AT = 1_767_225_600_000
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.clock import format_time, parse_time
-from monitor.sources.times import FAR, parse_times
+from monitor.sources.decoding.times import FAR, parse_times
 
 TWO = st.integers(0, 99).map("{:02d}".format)
 LIKELY = st.tuples(

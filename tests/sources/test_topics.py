@@ -15,8 +15,8 @@ from source_drive import NOW, configured, event, label, labels, predictions
 from monitor.clock import ManualClock
 from monitor.config import Input
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.clients import CLIENTS, open_client
-from monitor.sources.topics import Topics
+from monitor.sources.broker.clients import CLIENTS, open_client
+from monitor.sources.broker.topics import Topics
 
 pytestmark = pytest.mark.parametrize("library", CLIENTS)
 AT = 1_767_225_600_000

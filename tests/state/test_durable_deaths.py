@@ -11,9 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from durable_drive import opened, remembered, run, told
+from durable_drive import LAYOUT, SETTINGS, opened, remembered, run, told
+from stream_drive import GivenSource, batch_of
 
-from monitor.state.rocksdb import DEFAULT
+from monitor.clock import HOUR
+from monitor.counts.slices import FixedSlices
+from monitor.errors import InputError
+from monitor.state.disk.rocksdb import DEFAULT, Database
+from monitor.stream import Stream
 
 DRIVE = Path(__file__).parent.parent / "support" / "durable_drive.py"
 ROOT = DRIVE.parents[2]
@@ -104,3 +109,48 @@ def test_a_lost_log_takes_its_offsets_with_it(torn, tmp_path):
         assert told(run(state, BATCHES)) == wanted[BATCHES]
     finally:
         state.close()
+
+
+def rows_of(state):
+    """The families of rows that there are."""
+    return [name for name in state._database.names() if name.startswith("rows-")]  # noqa: SLF001 - nobody else can see them
+
+
+def test_a_death_before_a_generation_was_dropped_leaves_nothing_behind(tmp_path, monkeypatch):
+    live, folder = tmp_path / "live", tmp_path / "state"
+    monkeypatch.setattr(Database, "drop", lambda self, name: None)  # noqa: ARG005 - it dies here
+    state = opened(live, always_kept=0)
+    for hour in (0, 20, 40):
+        given = GivenSource(
+            [batch_of([("p", f"id{hour}", "1", hour * HOUR, 0, None, None)], LAYOUT, passed=hour * HOUR)]
+        )
+        Stream(SETTINGS, given, state, FixedSlices(HOUR)).step()
+    wanted, kept = told(state), state._kept["m"].families()  # noqa: SLF001 - see above
+    assert len(rows_of(state)) > len(kept)
+    shutil.copytree(live, folder)
+    state.close()
+    monkeypatch.undo()
+    state = opened(folder, always_kept=0)
+    assert sorted(rows_of(state)) == sorted(kept)
+    assert told(state) == wanted
+    state.close()
+
+
+def test_a_death_after_a_family_was_made_leaves_nothing_behind(tmp_path):
+    live, folder = tmp_path / "live", tmp_path / "state"
+    state = run(opened(live), 3)
+    state._database.made("rows-0-1")  # noqa: SLF001 - the first half of a commit
+    shutil.copytree(live, folder)
+    state.close()
+    state = opened(folder)
+    assert rows_of(state) == ["rows-0-0"]
+    assert told(run(state, 6)) == remembered(6)
+    state.close()
+
+
+def test_a_missing_family_is_damage(tmp_path):
+    state = run(opened(tmp_path), 3)
+    state._database.drop("rows-0-0")  # noqa: SLF001 - as a manifest of another day would have it
+    state.close()
+    with pytest.raises(InputError, match="rows-0-0 is missing"):
+        opened(tmp_path)

@@ -22,7 +22,7 @@ from monitor.counts import Layout
 from monitor.errors import InputError, StateBroken, StateInUse
 from monitor.join.rules import Outcomes
 from monitor.state import Commit
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 
 SUPPORT = Path(__file__).parent.parent / "support"
 ROOT = SUPPORT.parents[1]

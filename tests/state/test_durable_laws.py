@@ -13,7 +13,7 @@ from stream_drive import GivenSource, batch_of, settings_of
 from monitor.clock import DAY, HOUR
 from monitor.counts.slices import FixedSlices
 from monitor.state import MemoryState
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 from monitor.stream import Stream
 
 CORRECTION, FIRST_WAIT = 8, 3

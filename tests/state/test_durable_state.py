@@ -12,10 +12,11 @@ from monitor.counts import Counts, Series
 from monitor.counts.slices import FixedSlices
 from monitor.join.rows import NO_PREDICTION
 from monitor.join.rules import Outcomes
-from monitor.state import Commit, ModelCommit, journal
-from monitor.state.generations import MOST
-from monitor.state.kept import KeptModel
-from monitor.state.setup import Setup
+from monitor.state import Commit, ModelCommit
+from monitor.state.disk import journal
+from monitor.state.disk.generations import MOST
+from monitor.state.disk.kept import KeptModel
+from monitor.state.disk.setup import Setup
 from monitor.stream import TOO_OLD, Stream
 
 MODEL = SETTINGS.models["m"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import DAY, HOUR
 from monitor.join.rules import Rules
-from monitor.state.generations import MOST, Generation, Generations, width_of
+from monitor.state.disk.generations import MOST, Generation, Generations, width_of
 
 moments = st.integers(-(10**15), 10**15)
 near = st.integers(0, 200 * HOUR)

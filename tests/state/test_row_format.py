@@ -13,8 +13,8 @@ from stream_drive import settings_of
 from monitor.counts import Layout
 from monitor.join.history import History, Mark, Scored
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Rows
-from monitor.state.row_facts import differing
-from monitor.state.row_format import RowFormat
+from monitor.state.disk.row_facts import differing
+from monitor.state.disk.row_format import RowFormat
 
 PLAIN = settings_of().models["m"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.counts import Counts, Layout
-from monitor.state.slice_format import Planes, pack
+from monitor.state.disk.slice_format import Planes, pack
 
 LAYOUT = Layout(3)
 pairs = st.lists(

@@ -13,7 +13,7 @@ from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Rows
 from monitor.join.rules import Outcomes
 from monitor.join.vocabulary import Vocabulary
 from monitor.state import Commit, MemoryState, ModelCommit
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 
 SETTINGS = settings_of(models=("m", "n"), unit=MINUTE)
 LAYOUT = SETTINGS.models["m"].layout

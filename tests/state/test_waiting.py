@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.clock import MINUTE
-from monitor.state.waiting import Minutes, OpenByMinute
+from monitor.state.disk.waiting import Minutes, OpenByMinute
 
 WAIT = 3
 moments = st.lists(st.integers(0, 40 * MINUTE), max_size=8)

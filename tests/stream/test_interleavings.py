@@ -16,8 +16,8 @@ from monitor.clock import HOUR, MINUTE, ManualClock
 from monitor.config import Duration, Input, ModelSettings, Settings, SourceSettings
 from monitor.counts import Layout
 from monitor.counts.slices import AgingSlices
-from monitor.sources.client import Partition
-from monitor.sources.topics import Topics
+from monitor.sources.broker.client import Partition
+from monitor.sources.broker.topics import Topics
 from monitor.state.memory import MemoryState
 from monitor.stream import Stream
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import Producer
 
 from monitor.config import SourceSettings
-from monitor.sources.client import Partition
-from monitor.sources.clients import open_client
+from monitor.sources.broker.client import Partition
+from monitor.sources.broker.clients import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from broker import Broker
 
-    from monitor.sources.client import Client, Fetched
+    from monitor.sources.broker.client import Client, Fetched
 
 PATIENCE = 20.0
 

@@ -16,7 +16,7 @@ from stream_drive import batch_of, settings_of
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.counts.slices import FixedSlices
 from monitor.state import MemoryState
-from monitor.state.durable import RocksState
+from monitor.state.disk.durable import RocksState
 from monitor.stream import Stream
 
 SETTINGS = settings_of(unit=HOUR, correction=8, first_wait=3)

@@ -35,7 +35,7 @@ def ends_well(scene, daemon=None, *, dead_letters=True):
 def says_the_truth(report, truth):
     """The report of a daemon: its totals, and its windows that span everything."""
     events, expected = report["events"], truth.events()
-    assert events["waiting"] + events["expired"] == expected.pop("open")
+    assert events["waiting"] + events["expired"] == expected.pop("open"), (events, truth.totals)
     assert {name: events[name] for name in expected} == expected
     assert events["labels"] == sum(events[name] for name in _OF_LABELS)
     newest = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.sources.client import Bounds, Fetched, Messages, Partition, Topic
+from monitor.sources.broker.client import Bounds, Fetched, Messages, Partition, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.clock import parse_time
 from monitor.config import Duration, Input, ModelSettings, Settings, SourceSettings
 from monitor.counts import Layout
-from monitor.sources.codec import Codec, Kind, batch_of
+from monitor.sources.decoding.codec import Codec, Kind, batch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,0 +1,1 @@
+"""What `check --connect` asks of topics and files."""
