@@ -64,8 +64,8 @@ def test_three_days_down_and_an_empty_state_that_begins_later_come_to_the_same(s
     scene.move_to(down + 3 * DAY)
     daemon = scene.start()
     daemon.settle(len(sent) + len(meanwhile))
-    scene.produce(rest[len(meanwhile) :])
     scene.move_to(scene.latest)
+    scene.produce(rest[len(meanwhile) :])
     ends_well(scene, daemon)
     live = state_of(scene)
     scene.store = tmp_path / "begun-later"
