@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager, suppress
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-import numpy as np
 from kafka import IsolationLevel, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from monitor.errors import InputError, SourceUnavailable
-from monitor.sources.broker.client import Bounds, Fetched, Messages, MessageTooLarge, Partition, Topic
+from monitor.sources.broker.client import Bounds, Fetched, MessageTooLarge, Partition, Topic
 from monitor.sources.broker.connections import (
     ADMIN,
     ANSWER_SECONDS,
@@ -29,6 +27,7 @@ from monitor.sources.broker.connections import (
 )
 from monitor.sources.broker.login import token_of
 from monitor.sources.broker.reach import forbidden, missing, refused, silent, too_large, why
+from monitor.sources.broker.records import messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -150,7 +149,7 @@ class KafkaPython:
                 if each in found or offset < (ends[each] or 0):
                     self._positions[each] = reader.position(each, timeout_ms=0)
         return Fetched(
-            [_messages(partition, records, headers=headers) for partition, records in found.items()],
+            [messages_of(partition, records, headers=headers) for partition, records in found.items()],
             {Partition(*each): offset for each, offset in self._positions.items()},
             {Partition(*each): end for each, end in ends.items() if end is not None},
             [Partition(*each) for each in gone],
@@ -304,18 +303,6 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc]  # the library has no
 
 def _close(reader: Any) -> None:  # noqa: ANN401 - the library has no types
     reader.close(autocommit=False, timeout_ms=200)
-
-
-def _messages(partition: TopicPartition, records: Sequence[Any], *, headers: bool) -> Messages:
-    n = len(records)
-    return Messages(
-        Partition(*partition),
-        np.fromiter(map(attrgetter("offset"), records), np.int64, n),
-        np.fromiter(map(attrgetter("timestamp"), records), np.int64, n),
-        list(map(attrgetter("key"), records)),
-        list(map(attrgetter("value"), records)),
-        [dict(record.headers) for record in records] if headers else (),
-    )
 
 
 def _reason(wrong: Exception) -> str:
