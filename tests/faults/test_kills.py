@@ -3,7 +3,7 @@ import random
 import time
 
 import pytest
-from faults_end import ends_well
+from faults_end import ends_well, has_forgotten
 from faults_events import Day
 from faults_scene import until
 
@@ -47,6 +47,7 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_counted_twice(scen
     for piece in pieces:
         scene.produce(piece)
     ends_well(scene)
+    assert has_forgotten(scene)
 
 
 def test_killed_at_each_point_of_a_step_nothing_is_lost_and_nothing_counted_twice(scene_of, seed, long):
@@ -71,6 +72,7 @@ def test_killed_at_each_point_of_a_step_nothing_is_lost_and_nothing_counted_twic
     for piece in pieces:
         scene.produce(piece)
     ends_well(scene)
+    assert has_forgotten(scene)
 
 
 def test_sigterm_ends_it_within_seconds_also_under_load_and_without_a_broker(scene_of, mortal, seed, long):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,9 +16,9 @@ from monitor.join.rows import CodedLabels, CodedPredictions
 from monitor.join.rules import Outcomes, Rules
 from monitor.join.vocabulary import coded
 from monitor.sources.source import ModelEvents
-from monitor.state.added import Answers, added
 from monitor.state.state import Commit, ModelCommit
 from monitor.statistics.report import Totals
+from monitor.stream.added import Answers, added
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 
 TOO_OLD: Final = "too old"
 """Why an event is skipped that is timed before everything that is kept."""
-HALT_EVENTS: Final = 10_000
-"""So many events decide whether to stop reading,"""
-HALT_LEAST: Final = 1_000
-"""and fewer than this never do."""
 _NEVER: Final = 2**53
 """After every moment."""
 
@@ -220,29 +216,6 @@ class Stream:
             ),
             deltas,
         )
-
-
-class Halt:
-    """Whether so many of the last events were rejected that reading on would only hide it. For the daemon."""
-
-    def __init__(self, halt_share: float) -> None:
-        """Halt when more than this share of the last HALT_EVENTS, at least HALT_LEAST, were rejected."""
-        self._share = halt_share
-        self._steps: deque[tuple[int, int]] = deque()
-
-    def observe(self, step: Step) -> bool:
-        """Take a step; return whether to stop reading. Within one batch rejected events count as evenly spread."""
-        if step.read:
-            self._steps.append((step.read, len(step.rejected)))
-        read = sum(n for n, _ in self._steps)
-        while self._steps and read - self._steps[0][0] >= HALT_EVENTS:
-            read -= self._steps.popleft()[0]
-        rejected: float = sum(bad for _, bad in self._steps)
-        if read > HALT_EVENTS:
-            oldest, bad = self._steps[0]
-            rejected -= bad * (read - HALT_EVENTS) / oldest
-            read = HALT_EVENTS
-        return read >= HALT_LEAST and rejected > self._share * read
 
 
 def without_old(events: ModelEvents, forgotten: int, rules: Rules) -> tuple[ModelEvents, int]:
