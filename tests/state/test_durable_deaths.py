@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from durable_drive import LAYOUT, SETTINGS, opened, remembered, run, told
+from durable_drive import LAYOUT, SETTINGS, opened, remembered, remembered_after_each, run, told
 from stream_drive import GivenSource, batch_of
 
 from monitor.clock import HOUR
@@ -71,7 +71,7 @@ def torn(tmp_path_factory):
     run(state, BATCHES, flush)
     shutil.copytree(folder, copy)
     state.close()
-    return copy, [remembered(number) for number in range(BATCHES + 1)]
+    return copy, remembered_after_each(BATCHES)
 
 
 def logs(folder):

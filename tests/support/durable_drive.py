@@ -107,6 +107,14 @@ def remembered(batches):
     return told(run(MemoryState(SETTINGS.models), batches))
 
 
+def remembered_after_each(batches):
+    """What memory tells after each batch, and before the first."""
+    state = MemoryState(SETTINGS.models)
+    found = [told(state)]
+    run(state, batches, lambda _: found.append(told(state)))
+    return found
+
+
 def opened(folder, **more):
     """The durable state in a folder."""
     return RocksState(Path(folder), SETTINGS.models, **more)
