@@ -200,7 +200,8 @@ class Daemon:
         share = self._settings.source.dead_letters.halt_share
         why = (
             f"more than {share:.0%} of the last events were rejected; see the dead letters for the reasons "
-            "(`foldwatch dead-letters list`), mend the producer or `fields`, then restart to go on where reading stopped"
+            "(`foldwatch dead-letters list`), mend the producer or `fields`, then restart to go on where reading "
+            "stopped"
         )
         LOG.error("halted", extra={"why": why})
         self._snapshot = replace(self._snapshot, halted=why)

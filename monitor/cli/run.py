@@ -27,6 +27,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes."""
+    import gc
     import signal
     import threading
     from contextlib import ExitStack, closing
@@ -57,5 +58,8 @@ def run(args: argparse.Namespace) -> int:
         daemon = Daemon(settings, source, clock, baselines, state=state, bury=bury)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+        # A client makes an object for every message and no cycles: looking for those took a seventh of the time.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
         daemon.run(stop)
     return 0
