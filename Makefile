@@ -38,7 +38,7 @@ test: system lint validity-short tests ## everything in short form: lint, validi
 tests: $(VENV)/.dev kafka ## only the tests, with branch coverage
 	@mkdir -p build
 	@echo "tests: pytest on $(WORKERS) cores with branch coverage; join, counts and statistics need 95 %"
-	@set -o pipefail; $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= | tee build/pytest.txt
+	@set -o pipefail; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= | tee build/pytest.txt
 	@$(BIN)/coverage report --skip-covered
 	@$(BIN)/coverage report --skip-covered --fail-under=95 --include='monitor/join/*,monitor/counts/*,monitor/statistics/*'
 	@tail -n 1 build/pytest.txt

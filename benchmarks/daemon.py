@@ -174,8 +174,8 @@ class Daemon:
 
 
 @contextmanager
-def daemon(folder: Path, broker: Broker, client: str, predictions: str, labels: str) -> Iterator[Daemon]:
-    """Run the daemon on these topics with an empty state, and end it."""
+def daemon(folder: Path, broker: Broker, client: str, predictions: str, labels: str, every: str) -> Iterator[Daemon]:
+    """Run the daemon on these topics with an empty state, evaluating at this pace, and end it."""
     settings = {
         "source": {
             "kind": "kafka", "client": client, "bootstrap_servers": [broker.bootstrap],
@@ -183,7 +183,7 @@ def daemon(folder: Path, broker: Broker, client: str, predictions: str, labels: 
         },
         "store": {"path": f"state-{client}-{predictions}"},
         "server": {"listen": "127.0.0.1:0"},
-        "evaluate_every": "1s",
+        "evaluate_every": every,
         "models": {
             "churn": {
                 "classes": ["stay", "leave"],
@@ -219,9 +219,9 @@ def throughput(folder: Path, broker: Broker, client: str, topics: list[str], eve
     """Time the daemon until everything is counted, beside the bare poll; the row, and events a second."""
     bare = bare_poll(client, broker, topics, events)
     begun = time.perf_counter()
-    with daemon(folder, broker, client, *topics) as running:
+    with daemon(folder, broker, client, *topics, "5s") as running:
         while (seen := json.loads(running.get("api/v1/report"))["events"])["predictions"] + seen["labels"] < events:
-            time.sleep(0.1)
+            time.sleep(0.5)
         seconds = time.perf_counter() - begun
         memory = running.resident()
     if seen["matched"] != events // 2 or seen["dead_letters"] or seen["duplicate"]:
@@ -238,7 +238,7 @@ def delay(folder: Path, broker: Broker, client: str, rate: float) -> Row:
     per_tick = int(rate / 2 / 2 / 20)
     log = Log(per_tick * 20 * STEADY_SECONDS, _now() - HOUR)
     produced, seen, n = [], [], 0
-    with daemon(folder, broker, client, predictions, labels) as running:
+    with daemon(folder, broker, client, predictions, labels, "1s") as running:
         begun = time.perf_counter()
         for tick in range(STEADY_SECONDS * 20):
             at = _now()
