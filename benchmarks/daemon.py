@@ -219,7 +219,7 @@ def throughput(folder: Path, broker: Broker, client: str, topics: list[str], eve
     """Time the daemon until everything is counted, beside the bare poll; the row, and events a second."""
     bare = bare_poll(client, broker, topics, events)
     begun = time.perf_counter()
-    with daemon(folder, broker, client, *topics, "5s") as running:
+    with daemon(folder, broker, client, topics[0], topics[1], "5s") as running:
         while (seen := json.loads(running.get("api/v1/report"))["events"])["predictions"] + seen["labels"] < events:
             time.sleep(0.5)
         seconds = time.perf_counter() - begun
