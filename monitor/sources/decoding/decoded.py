@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from monitor.sources.decoding.events import labels_of, predictions_of
 from monitor.sources.source import Batch, ModelEvents, Rejected
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from monitor.join.events import Labels, Predictions
-    from monitor.sources.decoding.codec import Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,16 @@ class Decoded:
     read: int = 0
 
 
+class KnowsSegments(Protocol):
+    """What a batch is made with: a Codec."""
+
+    def segments(self, model: str) -> Sequence[str]:
+        """Return the segment names of a model in the order of its frames' columns."""
+        ...
+
+
 def batch_of(
-    codec: Codec,
+    codec: KnowsSegments,
     *parts: Decoded,
     offsets: Mapping[str, int] | None = None,
     passed: int | None = None,
@@ -68,7 +75,7 @@ def batch_of(
     return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed, notices=notices)
 
 
-def _predictions(codec: Codec, model: str, frame: pl.DataFrame | None, before: int) -> Predictions | None:
+def _predictions(codec: KnowsSegments, model: str, frame: pl.DataFrame | None, before: int) -> Predictions | None:
     if frame is None or not frame.height:
         return None
     return predictions_of(frame, before + 2 * frame["row"].to_numpy(), codec.segments(model))
