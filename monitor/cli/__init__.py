@@ -84,7 +84,7 @@ def _failed(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, FoldwatchError):
-        _say(str(error))
+        _say(str(error).removesuffix("; it is tried again"))  # as the daemon does, and a command does not
         return STATE_BROKEN if isinstance(error, StateBroken) else USAGE_ERROR
     if isinstance(error, OSError) and error.filename is not None:
         finding = f"cannot be read or written ({error.strerror or error})"
