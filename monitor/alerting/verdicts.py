@@ -7,11 +7,12 @@ tickets, never pages.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from monitor.alerting.alert import Alert
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
@@ -24,24 +25,6 @@ if TYPE_CHECKING:
 ALERT: Final = "FoldwatchObjectiveWorse"
 PART: Final = "alerts"
 """Name of what `VerdictAlerts.packed` returns among the parts of a record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One episode: fields as in docs/reference/report.md, `alerts`."""
-
-    alert: str
-    severity: str
-    slo: str
-    source: str
-    model: str
-    version: str
-    segment: str | None
-    metric: str
-    class_: str | None
-    at: int
-    resolved_at: int | None
-    reason: str
 
 
 class VerdictAlerts:

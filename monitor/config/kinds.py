@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -157,6 +158,12 @@ def _number(at: At, low: float, high: float, *, high_is_in: bool, low_is_in: boo
     return value
 
 
+def _target(at: At) -> Decimal | None:
+    """Read a share exactly as it is written: rules show it, and 0.999 is no float."""
+    value = _number(at, 0.0, 1.0, high_is_in=False, low_is_in=False)
+    return None if value is None else Decimal((scalar(at, "a number") or "").strip())
+
+
 def _integer(at: At, least: int) -> int | None:
     text = scalar(at, "a whole number")
     if text is None:
@@ -259,9 +266,7 @@ WINDOWS: Kind[tuple[Duration, ...]] = Kind("list of durations, multiples of 1m",
 SHARE: Kind[float] = Kind("number from 0 to 1", partial(_number, low=0.0, high=1.0, high_is_in=True))
 MARGIN: Kind[float] = Kind("number from 0 and below 1", partial(_number, low=0.0, high=1.0, high_is_in=False))
 LOSS_MARGIN: Kind[float] = Kind("number from 0", partial(_number, low=0.0, high=float("inf"), high_is_in=True))
-TARGET: Kind[float] = Kind(
-    "number above 0 and below 1", partial(_number, low=0.0, high=1.0, high_is_in=False, low_is_in=False)
-)
+TARGET: Kind[Decimal] = Kind("number above 0 and below 1", _target)
 COUNT: Kind[int] = Kind("whole number from 1", partial(_integer, least=1))
 BOOLEAN: Kind[bool] = Kind("`true` or `false`", _boolean)
 LISTEN: Kind[tuple[str, int]] = Kind("HOST:PORT", _listen)

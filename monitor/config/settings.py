@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from pathlib import Path
 
     from monitor.counts import Layout
@@ -94,7 +95,14 @@ class Objective:
     segment: str | None = None
     margin: float | None = None
     """None: the model's margin."""
-    target: float | None = None
+    target: Decimal | None = None
+    """Share of good events, exactly as written; None: no error budget, verdicts alone."""
+    kind: str = "timeslices"
+    """`timeslices` or `occurrences`."""
+    routing: str = "page"
+    """The loudest that it may get: `page`, `ticket` or `shadow`."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Of its alerts, beside our own; `runbook` is a link that wins over ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,34 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Slo:
+    """`slo:`."""
+
+    period: Duration = field(default_factory=lambda: Duration(28 * 86_400_000, "28d"))
+    """What an error budget lasts for."""
+    scrape_interval: Duration = field(default_factory=lambda: Duration(30_000, "30s"))
+    """How often Prometheus scrapes."""
+    retention: Duration | None = None
+    """How long Prometheus keeps samples; None: nobody said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """`alerting:`. Secrets stand in files and are never read but to see that they are there."""
+
+    false_pages_per_month: Decimal | None = None
+    job: str = "foldwatch"
+    """Label `job` of the daemon's series in Prometheus."""
+    grafana_url: str | None = None
+    """Without a slash at its end."""
+    runbook_url: str | None = None
+    """Without a slash at its end; the alert's name comes behind it."""
+    pagerduty_key_file: Path | None = None
+    slack_url_file: Path | None = None
+    slack_channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One configuration file, valid."""
 
@@ -136,7 +172,14 @@ class Settings:
     listen: tuple[str, int] = ("127.0.0.1", 9464)
     evaluate_every: Duration = field(default_factory=lambda: Duration(60_000, "60s"))
     export: Export = field(default_factory=Export)
+    slo: Slo = field(default_factory=Slo)
+    alerting: Alerting = field(default_factory=Alerting)
     store: Path | None = None
     """`store.path`, the folder of the state; None: memory."""
     path: Path | None = None
     sha256: str = ""
+
+    @property
+    def cadence(self) -> int:
+        """How often, in ms, the daemon's counters move as Prometheus sees them."""
+        return max(self.slo.scrape_interval.millis, self.evaluate_every.millis)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from monitor.report.course import Course
     from monitor.report.history import SeriesKey, Track
     from monitor.statistics.baseline import Baseline
+    from monitor.statistics.budget import Standing, Tally
     from monitor.statistics.report import Report
 
 
@@ -37,7 +38,7 @@ class AlertEntry(Protocol):
 
     @property
     def source(self) -> str:
-        """What rang: `verdict`."""
+        """What rang: `burn` or `verdict`."""
         ...
 
     @property
@@ -138,6 +139,10 @@ class Snapshot:
     reading: Reading = field(default_factory=Reading)
     alerts: Sequence[AlertEntry] = ()
     """In time order."""
+    objectives: Sequence[Standing] = ()
+    """Where each objective with a target stands as of the report, in the order of the configuration."""
+    tallies: Mapping[tuple[str, str], Tally] = field(default_factory=dict)
+    """(model, objective) -> its counters; every objective with a target is in it from the start."""
     courses: Sequence[Course] = ()
     """What each objective went through, where a whole history was replayed."""
     halted: str | None = None

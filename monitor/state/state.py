@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from monitor.counts.counts import Counts
     from monitor.counts.slices import Deltas, Series
     from monitor.join.rows import Rows
+    from monitor.statistics.budget import Tally
     from monitor.statistics.report import Totals
+
+    ObjectiveKey = tuple[str, str]
+    """(model, the objective's name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Commit:
     """Reason -> events, to be added."""
     boundary: int | None = None
     """Slices that begin before this moment are hours from now on; None: as it was."""
+    objectives: Mapping[ObjectiveKey, Tally] = field(default_factory=dict)
+    """To be added to the objectives' counters, which never fall."""
 
 
 class State(Protocol):
@@ -135,6 +141,10 @@ class State(Protocol):
 
     def skipped(self) -> Mapping[str, int]:
         """Return reason -> events."""
+        ...
+
+    def objectives(self) -> Mapping[ObjectiveKey, Tally]:
+        """Return the counters of every objective that anything was ever counted for."""
         ...
 
     def append_history(self, moment: int, record: bytes) -> None:

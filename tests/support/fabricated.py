@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.alerting.verdicts import ALERT, Alert
+from monitor.alerting.alert import Alert
+from monitor.alerting.verdicts import ALERT
 from monitor.clock import DAY, HOUR, parse_duration, parse_time
 from monitor.config import Duration, ModelSettings, Objective, Settings
 from monitor.counts import Counts, Layout

@@ -1,0 +1,1 @@
+"""What Prometheus is told: recording and alerting rules, and the tests that come with them."""
