@@ -139,6 +139,8 @@ class Snapshot:
     reading: Reading = field(default_factory=Reading)
     alerts: Sequence[AlertEntry] = ()
     """In time order."""
+    shadow_alerts: Sequence[AlertEntry] = ()
+    """What objectives in the shadow would have rung, in time order; none of them is in `alerts`."""
     objectives: Sequence[Standing] = ()
     """Where each objective with a target stands as of the report, in the order of the configuration."""
     tallies: Mapping[tuple[str, str], Tally] = field(default_factory=dict)

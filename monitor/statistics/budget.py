@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    from monitor.statistics.ladder import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -68,3 +70,6 @@ class Standing:
     """Milliseconds between the evaluations that brought events, half of them at most: as measured; None: not known."""
     shadow_pages: int = 0
     """Would-have-paged: page episodes so far of an objective in the shadow."""
+    levels: tuple[Level, ...] = ()
+    """The levels that it is asked by: the ladder at the cadence in force, without those that its kind and routing rule
+    out."""
