@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 from broker import Broker
-from client_drive import Transaction, client_of, read_all, read_until, write_with
+from client_drive import Patient, Transaction, client_of, read_all, read_until, write_with
 from cluster import until
 
 from monitor.errors import SourceUnavailable
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("library", CLIENTS)
 @pytest.fixture
 def client(broker, library):
     made = client_of(library, broker.bootstrap)
-    yield made
+    yield Patient(made)
     made.close()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import Producer
 
 from monitor.config import SourceSettings
+from monitor.errors import SourceUnavailable
 from monitor.sources.broker.client import Partition
 from monitor.sources.broker.clients import open_client
 
@@ -34,6 +35,32 @@ class Read(NamedTuple):
 def client_of(library: str, *addresses: str, **more: object) -> Client:
     """Return a client that reads from these addresses."""
     return open_client(SourceSettings(kind="kafka", client=library, bootstrap_servers=addresses, **more))
+
+
+class Patient:
+    """A client that is asked again where the broker gave no answer in time, as the daemon asks again.
+
+    On a loaded machine a broker may be silent for longer than a client waits.
+    """
+
+    def __init__(self, client: Client) -> None:
+        """Ask this client."""
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the client's own, which is called again as long as there is no answer."""
+        ask = getattr(self._client, name)
+
+        def asked(*args: Any, **options: Any) -> Any:
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    return ask(*args, **options)
+                except SourceUnavailable as away:
+                    if "no answer over" not in str(away) or time.monotonic() > deadline:
+                        raise
+
+        return asked
 
 
 def read_until(client: Client, enough: Callable[[list[Read], Fetched], bool], most: int = 10_000) -> list[Read]:
