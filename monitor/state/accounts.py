@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.join.vocabulary import Vocabulary
 from monitor.state.slice_table import SliceTable
 from monitor.state.state import ModelState
+from monitor.statistics.budget import Tally
 from monitor.statistics.report import Totals
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from monitor.config import ModelSettings
     from monitor.counts.counts import Counts
     from monitor.counts.slices import Series
-    from monitor.state.state import Commit
+    from monitor.state.state import Commit, ObjectiveKey
 
 
 class Accounts:
@@ -35,6 +36,7 @@ class Accounts:
         self._dead_letters: dict[str, int] = {}
         self._skipped: dict[str, int] = {}
         self._boundary: int | None = None
+        self._objectives: dict[ObjectiveKey, Tally] = {}
 
     def offsets(self) -> Mapping[str, int]:
         """Return the offset to go on from, by partition."""
@@ -69,6 +71,10 @@ class Accounts:
         """Return reason -> events."""
         return dict(sorted(self._skipped.items()))
 
+    def objectives(self) -> Mapping[ObjectiveKey, Tally]:
+        """Return the counters of every objective that anything was ever counted for, in the order of their names."""
+        return dict(sorted(self._objectives.items()))
+
     def _take(self, commit: Commit, forgotten: Mapping[str, int | None]) -> None:
         """Take all of a commit but its rows; `forgotten` of each of its models."""
         for name, part in commit.models.items():
@@ -93,6 +99,9 @@ class Accounts:
         self._skipped = _sum(self._skipped, commit.skipped)
         if commit.boundary is not None:
             self._boundary = commit.boundary
+        for key, more in commit.objectives.items():
+            if more:
+                self._objectives[key] = self._objectives.get(key, Tally()) + more
 
     def _drop(self, model: str, before: int) -> list[tuple[Series, list[int]]]:
         """Forget slices; return what went: (series, starts)."""

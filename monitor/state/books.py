@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.state.accounts import Accounts
 from monitor.state.disk.checkpoint import Checkpoint, Tables
+from monitor.state.disk.entries import stored_tallies, tallies_of
 from monitor.state.disk.journal import write_slices
 from monitor.state.disk.kept import KeptModel
 from monitor.state.disk.setup import Setup
@@ -38,6 +39,7 @@ class Books(Accounts):
         tables, planes = found.tables, {}
         self._offsets, self._boundary = dict(tables.offsets), tables.boundary
         self._dead_letters, self._skipped = dict(tables.dead_letters), dict(tables.skipped)
+        self._objectives = tallies_of(tables.objectives)
         number = max((model.number for model in found.models.values()), default=-1)
         for name, model in found.models.items():
             self._kept[name] = KeptModel.of(name, model, found.salt)
@@ -72,6 +74,7 @@ class Books(Accounts):
     def _write_checkpoint(self, batch: Batch, tables: Family, slices: Family) -> None:
         """Add to a batch what changed since the last one."""
         models = {name: kept.stored(self._models[name], self._oldest.get(name)) for name, kept in self._kept.items()}
-        small = Tables(self._offsets, self._dead_letters, self._skipped, self._boundary)
+        objectives = stored_tallies(self._objectives)
+        small = Tables(self._offsets, self._dead_letters, self._skipped, self._boundary, objectives)
         Checkpoint(self._salt, small, models).write(batch, tables)
         write_slices(batch, slices, self._dirty, self._slices)

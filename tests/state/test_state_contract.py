@@ -14,6 +14,7 @@ from monitor.join.rules import Outcomes
 from monitor.join.vocabulary import Vocabulary
 from monitor.state import Commit, MemoryState, ModelCommit
 from monitor.state.disk.durable import RocksState
+from monitor.statistics.budget import Tally
 
 SETTINGS = settings_of(models=("m", "n"), unit=MINUTE)
 LAYOUT = SETTINGS.models["m"].layout
@@ -51,7 +52,7 @@ def test_a_new_state_knows_nothing(state):
     assert list(state.slices(Series("m", "1", None), 0, 100)) == []
     assert state.model("m").outcomes == Outcomes()
     assert state.model("m").vocabulary.segments == (("region", ()),)
-    assert (state.dead_letters(), state.skipped()) == ({}, {})
+    assert (state.dead_letters(), state.skipped(), state.objectives()) == ({}, {}, {})
 
 
 def test_each_id_has_one_row_however_often_it_comes(state):
@@ -136,6 +137,36 @@ def test_offsets_replace_and_counts_add(state):
     assert state.offsets() == {"a": 1, "b": 3}
     assert state.dead_letters() == {"bad id": 2, "bad time": 1}
     assert state.skipped() == {"too old": 2, "unknown model": 1}
+
+
+def test_counters_of_objectives_add_up_beside_each_other_and_are_told_in_the_order_of_their_names(state):
+    state.commit(Commit(objectives={("n", "floor"): Tally(3, 1), ("m", "recall"): Tally(skipped=1)}))
+    state.commit(Commit(offsets={"a": 1}))
+    assert state.offsets() == {"a": 1}
+    state.commit(
+        Commit(objectives={("n", "floor"): Tally(2**40, 2), ("m", "floor"): Tally(1), ("retired", "x"): Tally(7)})
+    )
+    found = state.objectives()
+    assert list(found.items()) == [
+        (("m", "floor"), Tally(1)),
+        (("m", "recall"), Tally(0, 0, 1)),
+        (("n", "floor"), Tally(3 + 2**40, 3)),
+        (("retired", "x"), Tally(7)),
+    ]
+
+
+def test_an_objective_that_nothing_was_counted_for_has_no_counters(state):
+    state.commit(Commit(objectives={("m", "floor"): Tally()}))
+    assert state.objectives() == {}
+    state.commit(Commit(objectives={("m", "floor"): Tally(1, 1), ("m", "other"): Tally()}))
+    assert state.objectives() == {("m", "floor"): Tally(1, 1)}
+
+
+def test_counters_that_were_told_do_not_change_later(state):
+    state.commit(Commit(objectives={("m", "floor"): Tally(1, 1)}))
+    before = state.objectives()
+    state.commit(Commit(objectives={("m", "floor"): Tally(1, 1)}))
+    assert (before, state.objectives()) == ({("m", "floor"): Tally(1, 1)}, {("m", "floor"): Tally(2, 2)})
 
 
 def test_totals_are_as_of_what_has_passed(state):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from monitor.errors import InputError, Problem
+from monitor.state.disk.entries import StoredTally  # noqa: TC001 - msgspec reads the types of Tables
 from monitor.state.disk.kept import StoredModel
 from monitor.state.disk.rocksdb import damaged
 
@@ -34,6 +35,8 @@ class Tables(msgspec.Struct, frozen=True, array_like=True):
     dead_letters: dict[str, int] = {}
     skipped: dict[str, int] = {}
     boundary: int | None = None
+    objectives: tuple[StoredTally, ...] = ()
+    """Checkpoints that were written before there were any end without it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from monitor.state.disk.generations import Generation, Generations
 from monitor.state.disk.slice_format import Packed, pack
 from monitor.state.disk.waiting import Minutes
 from monitor.state.state import Commit, ModelCommit
+from monitor.statistics.budget import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.counts.counts import Counts
     from monitor.state.disk.slice_format import Planes
-    from monitor.state.state import ModelState
+    from monitor.state.state import ModelState, ObjectiveKey
 
     Open = tuple[Minutes, Minutes]
     """Of predictions, of labels."""
@@ -55,6 +56,7 @@ class Entry:
             or commit.dead_letters
             or commit.skipped
             or commit.boundary is not None
+            or any(commit.objectives.values())
             or self.dropped
         )
 
@@ -108,6 +110,26 @@ class StoredMinutes(msgspec.Struct, frozen=True, array_like=True):
         return Minutes(np.frombuffer(self.minute, "<i4").astype(np.int64), np.frombuffer(self.number, "<i8"))
 
 
+class StoredTally(msgspec.Struct, frozen=True, array_like=True):
+    """The counters of one objective."""
+
+    model: str
+    objective: str
+    events: int
+    bad: int
+    skipped: int
+
+
+def stored_tallies(tallies: Mapping[ObjectiveKey, Tally]) -> tuple[StoredTally, ...]:
+    """Return what is stored of counters: those that hold anything."""
+    return tuple(StoredTally(*key, *astuple(tally)) for key, tally in tallies.items() if tally)
+
+
+def tallies_of(stored: tuple[StoredTally, ...]) -> dict[ObjectiveKey, Tally]:
+    """Return what was stored of counters."""
+    return {(one.model, one.objective): Tally(one.events, one.bad, one.skipped) for one in stored}
+
+
 class _ModelEntry(msgspec.Struct, frozen=True, array_like=True):
     vocabulary: StoredVocabulary | None
     """None: as it was."""
@@ -129,6 +151,8 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     skipped: dict[str, int]
     boundary: int | None
     dropped: dict[str, int]
+    objectives: tuple[StoredTally, ...] = ()
+    """Records that were written before there were any end without it."""
 
 
 def encode(entry: Entry, known: Mapping[str, ModelState]) -> bytes:
@@ -161,6 +185,7 @@ def encode(entry: Entry, known: Mapping[str, ModelState]) -> bytes:
             dict(commit.skipped),
             commit.boundary,
             dict(entry.dropped),
+            stored_tallies(commit.objectives),
         )
     )
     return zstandard.ZstdCompressor(level=_LEVEL).compress(record)
@@ -190,7 +215,15 @@ def decode(stored: bytes, known: Mapping[str, ModelState], planes: Mapping[str, 
         for name, part in record.models.items()
     }
     return Entry(
-        Commit(models, slices, record.offsets, record.dead_letters, record.skipped, record.boundary),
+        Commit(
+            models,
+            slices,
+            record.offsets,
+            record.dead_letters,
+            record.skipped,
+            record.boundary,
+            tallies_of(record.objectives),
+        ),
         {n: (part.open[0].minutes(), part.open[1].minutes()) for n, part in record.models.items() if part.open},
         {n: part.generations.generations() for n, part in record.models.items() if part.generations},
         record.dropped,
