@@ -2,6 +2,7 @@
 
 from monitor.config.read import load, require_source, source_problems
 from monitor.config.settings import (
+    Alerting,
     DeadLetters,
     Duration,
     Export,
@@ -10,10 +11,12 @@ from monitor.config.settings import (
     Objective,
     Security,
     Settings,
+    Slo,
     SourceSettings,
 )
 
 __all__ = [
+    "Alerting",
     "DeadLetters",
     "Duration",
     "Export",
@@ -22,6 +25,7 @@ __all__ = [
     "Objective",
     "Security",
     "Settings",
+    "Slo",
     "SourceSettings",
     "load",
     "require_source",

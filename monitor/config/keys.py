@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.clock import DAY
 from monitor.config import kinds
+from monitor.config.alert_keys import ALERT_TABLES, ALERTING, ANNOTATIONS, ROUTING, SLO, SLO_KIND, TARGET
 from monitor.config.section import Key, Table
 from monitor.config.settings import Duration, Export
 from monitor.config.source_keys import SOURCE_TABLES
@@ -37,7 +38,7 @@ EXPORT: Key[At] = Key(
     without="recall, precision and F1 per class and accuracy, without segments",
 )
 MODELS: Key[At] = Key("models", kinds.MAPPING, "The models to watch, by name, as events name them.", required=True)
-TOP = Table("", "The file as a whole.", (SOURCE, STORE, SERVER, EVALUATE_EVERY, EXPORT, MODELS))
+TOP = Table("", "The file as a whole.", (SOURCE, STORE, SERVER, EVALUATE_EVERY, EXPORT, SLO, ALERTING, MODELS))
 
 # --- store ---------------------------------------------------------------------------------------------------------
 
@@ -164,11 +165,21 @@ OBJECTIVE_SEGMENT = Key("segment", kinds.TEXT, "`name=value`: this segment alone
 OBJECTIVE_MARGIN = Key(
     "margin", kinds.LOSS_MARGIN, "How much worse than the baseline is still fine.", without="`margin` of the model"
 )
-TARGET = Key("target", kinds.TARGET, "The share of good events.")
 OBJECTIVE_TABLE = Table(
     "models.NAME.objectives[]",
     "One promise about one metric over one window.",
-    (OBJECTIVE_NAME, OBJECTIVE_METRIC, OBJECTIVE_CLASS, OBJECTIVE_WINDOW, OBJECTIVE_SEGMENT, OBJECTIVE_MARGIN, TARGET),
+    (
+        OBJECTIVE_NAME,
+        OBJECTIVE_METRIC,
+        OBJECTIVE_CLASS,
+        OBJECTIVE_WINDOW,
+        OBJECTIVE_SEGMENT,
+        OBJECTIVE_MARGIN,
+        SLO_KIND,
+        TARGET,
+        ROUTING,
+        ANNOTATIONS,
+    ),
 )
 
 TABLES: tuple[Table, ...] = (
@@ -177,6 +188,7 @@ TABLES: tuple[Table, ...] = (
     STORE_TABLE,
     SERVER_TABLE,
     EXPORT_TABLE,
+    *ALERT_TABLES,
     MODEL_TABLE,
     OBJECTIVE_TABLE,
 )

@@ -141,7 +141,7 @@ def _number(at: At, low: float, high: float, *, high_is_in: bool, low_is_in: boo
         return None
     limits = f"{'from' if low_is_in else 'above'} {low:g} {'to' if high_is_in else 'and below'} {high:g}"
     if high == float("inf"):
-        limits = f"from {low:g}"
+        limits = f"from {low:g}" if low_is_in else f"above {low:g}"
     if not _NUMBER.fullmatch(text.strip()):
         at.report(f"{shown(text)} is not a number", f"write a number {limits}, such as `0.05`")
         return None
@@ -158,9 +158,9 @@ def _number(at: At, low: float, high: float, *, high_is_in: bool, low_is_in: boo
     return value
 
 
-def _target(at: At) -> Decimal | None:
-    """Read a share exactly as it is written: rules show it, and 0.999 is no float."""
-    value = _number(at, 0.0, 1.0, high_is_in=False, low_is_in=False)
+def _exact(at: At, high: float) -> Decimal | None:
+    """Read a number above 0 exactly as it is written: rules show it, and 0.999 is no float."""
+    value = _number(at, 0.0, high, high_is_in=False, low_is_in=False)
     return None if value is None else Decimal((scalar(at, "a number") or "").strip())
 
 
@@ -266,7 +266,8 @@ WINDOWS: Kind[tuple[Duration, ...]] = Kind("list of durations, multiples of 1m",
 SHARE: Kind[float] = Kind("number from 0 to 1", partial(_number, low=0.0, high=1.0, high_is_in=True))
 MARGIN: Kind[float] = Kind("number from 0 and below 1", partial(_number, low=0.0, high=1.0, high_is_in=False))
 LOSS_MARGIN: Kind[float] = Kind("number from 0", partial(_number, low=0.0, high=float("inf"), high_is_in=True))
-TARGET: Kind[Decimal] = Kind("number above 0 and below 1", _target)
+TARGET: Kind[Decimal] = Kind("number above 0 and below 1", partial(_exact, high=1.0))
+POSITIVE: Kind[Decimal] = Kind("number above 0", partial(_exact, high=float("inf")))
 COUNT: Kind[int] = Kind("whole number from 1", partial(_integer, least=1))
 BOOLEAN: Kind[bool] = Kind("`true` or `false`", _boolean)
 LISTEN: Kind[tuple[str, int]] = Kind("HOST:PORT", _listen)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.clock import parse_duration
 from monitor.config import keys, kinds
+from monitor.config.budgets import read_promise
 from monitor.config.kinds import shown
 from monitor.config.near import listed, meant
 from monitor.config.settings import Objective
@@ -41,10 +42,21 @@ def read_objective(
     window = _window(section, windows)
     segment = _segment(section, segments)
     margin = _margin(section, metric)
-    target = section.get(keys.TARGET)
-    if len(section.at.problems) > before or name is None or metric is None or window is None:
+    promise = read_promise(section, metric)
+    if len(section.at.problems) > before or name is None or metric is None or window is None or promise is None:
         return None
-    return Objective(name, metric, class_, window, segment, margin, target)
+    return Objective(
+        name,
+        metric,
+        class_,
+        window,
+        segment,
+        margin,
+        target=promise.target,
+        kind=promise.kind,
+        routing=promise.routing,
+        annotations=promise.annotations,
+    )
 
 
 def _metric(section: Section, classes: tuple[str, ...] | None) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.config import keys
+from monitor.config.alerts import read_alerting, read_slo
 from monitor.config.kinds import At, entries, shown
 from monitor.config.models import read_model
 from monitor.config.near import meant
@@ -115,10 +116,20 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     evaluate_every = top.get(keys.EVALUATE_EVERY)
     listen = _listen(top)
     export = _export(top)
+    slo = read_slo(top, keys.TABLES)
+    alerting = read_alerting(top, path.parent, keys.TABLES)
     models = _models(top, path.parent)
     source = read_source(top.get(keys.SOURCE), path.parent, models)
     store = _store(top, path.parent)
-    if at.problems or evaluate_every is None or listen is None or export is None or source is None:
+    if (
+        at.problems
+        or evaluate_every is None
+        or listen is None
+        or export is None
+        or slo is None
+        or alerting is None
+        or source is None
+    ):
         return None
     return Settings(
         models={model.name: model for model in models if model is not None},
@@ -126,6 +137,8 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
         listen=listen,
         evaluate_every=evaluate_every,
         export=export,
+        slo=slo,
+        alerting=alerting,
         store=store,
         path=path,
         sha256=sha256,

@@ -84,6 +84,8 @@ class Section:
 def _remedy(name: str, table: Table, tables: tuple[Table, ...]) -> str:
     """Say where an unknown key would belong, or which one is meant."""
     if table.secrets:
+        if f"{name}_file" in table.names:
+            return f"secrets stand in files of their own: write it into one and name that, `{name}_file: PATH`"
         for word in ("key_password", "password", "token"):
             if word in name.replace(".", "_"):
                 return f"secrets stand in files of their own: write it into one and name that, `{word}_file: PATH`"

@@ -16,3 +16,5 @@ NEVER_JUDGED = ("support", "ece")
 """Shown without a verdict."""
 RANKED = ("roc_auc", "pr_auc", "log_loss", "brier")
 """They need every class's score: undefined for more than 50 classes, of which only the top score is kept."""
+PROPORTIONS = ("recall", "precision", "specificity", "accuracy")
+"""Each labelled prediction that they count is good or bad by itself: what occurrences can be of."""

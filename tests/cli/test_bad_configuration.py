@@ -32,7 +32,7 @@ TWIN = "- {name: leave-recall, metric: accuracy, window: 1h}\n"
 BAD = [
     ("evaluate_every:", "evalute_every:", "6: evalute_every", "unknown key", "`evaluate_every`"),
     ("kind: files", "knid: files", "2: source.knid", "unknown key", "`kind`"),
-    ("server:", "slo: {period: 28d}\nserver:", "5: slo", "unknown key", "use one of"),
+    ("server:", "paging: {to: me}\nserver:", "5: paging", "unknown key", "use one of"),
     ("label_horizon", "label_horizn", f"12: {MODEL}.label_horizn", "unknown key", "`label_horizon`"),
     ("evaluate_every: 60s", "margin: 0.1", "6: margin", "unknown key", "belongs to models.NAME"),
     ("target: 0.95", "taget: 0.95", f"15: {OBJECTIVE}.taget", "unknown key", "`target`"),
