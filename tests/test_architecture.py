@@ -39,8 +39,9 @@ OUTSIDE = {
 }
 """The standard library's doors to the world: clocks, files, logs, chance."""
 HOMES = {
+    "cryptography": ("monitor/sources/certificates.py",),
     "confluent_kafka": ("monitor/sources/broker/confluent.py",),
-    "kafka": ("monitor/sources/broker/kafka.py",),
+    "kafka": ("monitor/sources/broker/kafka.py", "monitor/sources/broker/sockets.py"),
     "rocksdict": ("monitor/state/disk/rocksdb.py",),
     "sklearn": ("monitor/baselines/", "monitor/demo"),
     "joblib": ("monitor/baselines/",),

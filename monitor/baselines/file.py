@@ -43,7 +43,10 @@ def write(baseline: Baseline, path: Path) -> None:
 
 
 def read(path: Path) -> Baseline:
-    """Read a baseline and verify schema, content hash and shapes. Raises InputError that names the file."""
+    """Read a baseline and verify schema, content hash and shapes. Raises InputError that names the file.
+
+    The document tells no time, so that the same counts give the same bytes: `written_at` is the file's own.
+    """
     document = _decoded(path)
     schema = document.get("schema")
     if schema != SCHEMA:
@@ -54,7 +57,7 @@ def read(path: Path) -> Baseline:
         finding = f"was changed or damaged after it was written (its content hashes to {found[:12]}…, {says})"
         raise InputError(Problem(str(path), finding, _AGAIN))
     try:
-        return _baseline(document, found)
+        return replace(_baseline(document, found), written_at=path.stat().st_mtime_ns // 1_000_000)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         finding = f"is not a valid baseline: {type(error).__name__}: {error}"
         raise InputError(Problem(str(path), finding, _AGAIN)) from None

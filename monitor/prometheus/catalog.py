@@ -12,6 +12,8 @@ from typing import Final, Literal
 SERIES: Final = ("model", "version", "segment", "window", "maturity", "metric")
 """Labels of whatever is measured in a window. `segment=""` is everything."""
 CLASS_SERIES: Final = (*SERIES, "class")
+_OBJECTIVE: Final = ("model", "slo")
+"""Labels of whatever an objective counts; `slo` is its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,23 @@ LATENCY: Final = _gauge(
     "`latency_ms` of the last hour's predictions: so many per cent of them took at most so long.",
     ("model", "percentile"),
 )
+SLO_EVENTS: Final = _counter(
+    "slo_events", "Events that an error budget counts: good and bad ones, never the skipped.", _OBJECTIVE
+)
+SLO_BAD: Final = _counter("slo_bad_events", "Events that spend an error budget.", _OBJECTIVE)
+SLO_SKIPPED: Final = _counter(
+    "slo_skipped", "Evaluations that could not tell good from bad, for want of labels.", _OBJECTIVE
+)
+SLO_STATE: Final = _gauge(
+    "slo_state",
+    "1 for how an objective with an error budget stands; no series before it is known.",
+    (*_OBJECTIVE, "state"),
+)
+SLO_BUDGET_LEFT: Final = _gauge(
+    "slo_budget_left_ratio",
+    "Share of the period's error budget that is left: 0 is spent, less is overspent; no series without events.",
+    _OBJECTIVE,
+)
 SERIES_LEFT_OUT: Final = _gauge(
     "series_left_out", "Series of the report that are not exported because of export.max_series."
 )
@@ -152,6 +171,15 @@ MODEL: Final = _gauge(
     "model_info",
     "The baseline that a model's version is compared with.",
     ("model", "version", "owner", "baseline_sha256", "scheme", "folds"),
+)
+BASELINE_AT: Final = _gauge(
+    "baseline_timestamp_seconds",
+    "When the file of the baseline that a model's version is compared with was last written.",
+    ("model", "version"),
+)
+TLS_EXPIRY: Final = _gauge(
+    "tls_expiry_timestamp_seconds",
+    "When the first of the configured certificates expires; no series where none is configured.",
 )
 
 
@@ -185,9 +213,16 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ORPHANS,
     REJECTED,
     LATENCY,
+    SLO_EVENTS,
+    SLO_BAD,
+    SLO_SKIPPED,
+    SLO_STATE,
+    SLO_BUDGET_LEFT,
     SERIES_LEFT_OUT,
     BUILD,
     MODEL,
+    BASELINE_AT,
+    TLS_EXPIRY,
 )
 """In the order of exposition; each name once."""
 

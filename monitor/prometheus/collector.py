@@ -18,6 +18,7 @@ from monitor.prometheus import catalog
 from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
+from monitor.statistics.budget import BudgetState, Tally
 from monitor.statistics.gates import GateState
 from monitor.statistics.inspection import DELAYS, LATENCIES
 
@@ -67,6 +68,7 @@ class SnapshotCollector(Collector):
         yield from _received(snapshot)
         if snapshot.report and snapshot.report.inspection:
             yield from _inspected(snapshot.report.inspection)
+        yield from _promised(snapshot)
         yield from _read(snapshot)
         yield from _about(snapshot)
 
@@ -198,6 +200,28 @@ def _inspected(inspection: Inspection) -> Iterator[Sample]:
         yield catalog.REJECTED, {}, inspection.rejected
 
 
+def _promised(snapshot: Snapshot) -> Iterator[Sample]:
+    """Yield the counters of each objective with a target, which begin at zero, and where it stands."""
+    for name, model in snapshot.settings.models.items():
+        for objective in model.objectives:
+            if objective.target is not None:
+                yield from counted(name, objective.name, snapshot.tallies.get((name, objective.name), Tally()))
+    for standing in snapshot.objectives:
+        labels = {"model": standing.model, "slo": standing.slo}
+        for state in BudgetState:
+            yield catalog.SLO_STATE, {**labels, "state": state.value}, float(state is standing.state)
+        if standing.budget_left is not None:
+            yield catalog.SLO_BUDGET_LEFT, labels, standing.budget_left
+
+
+def counted(model: str, slo: str, tally: Tally) -> Iterator[Sample]:
+    """Yield the counters of one objective."""
+    labels = {"model": model, "slo": slo}
+    yield catalog.SLO_EVENTS, labels, tally.events
+    yield catalog.SLO_BAD, labels, tally.bad
+    yield catalog.SLO_SKIPPED, labels, tally.skipped
+
+
 def _read(snapshot: Snapshot) -> Iterator[Sample]:
     """Yield how the source is being read. Each topic that is read has its counter from the start."""
     reading, source = snapshot.reading, snapshot.settings.source
@@ -225,6 +249,10 @@ def _about(snapshot: Snapshot) -> Iterator[Sample]:
             "folds": str(len(baseline.folds) // baseline.repeats),
         }
         yield catalog.MODEL, labels, 1
+        if baseline.written_at is not None:
+            yield catalog.BASELINE_AT, {"model": name, "version": version}, baseline.written_at / SECOND
+    if snapshot.tls_expiry is not None:
+        yield catalog.TLS_EXPIRY, {}, snapshot.tls_expiry / SECOND
 
 
 def _family(metric: catalog.Metric) -> Family:

@@ -150,6 +150,8 @@ class Snapshot:
     halted: str | None = None
     """Why reading stopped and how to go on; None while events are read."""
     announcement: Announcement | None = None
+    tls_expiry: int | None = None
+    """When the first of the configured certificates expires; None where none is configured or can be read."""
 
     @property
     def totals(self) -> Totals:

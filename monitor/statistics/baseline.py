@@ -44,3 +44,5 @@ class Baseline:
     repeats: int = 1
     about: Mapping[str, Any] = field(default_factory=dict)
     """Fingerprints, library versions, fold assignment: shown, never computed with."""
+    written_at: int | None = field(default=None, compare=False)
+    """When its file was last written, epoch milliseconds; no part of what it is. None where it is in no file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 
 import numpy as np
@@ -47,6 +48,16 @@ def test_what_is_written_is_read_again(tmp_path_factory, classes, seed):
     whole = baseline(tuple(classes), seed)
     file.write(whole, path)
     assert file.read(path) == whole
+
+
+def test_it_was_written_when_its_file_says_and_that_is_no_part_of_what_it_is(path):
+    file.write(baseline(), path)
+    os.utime(path, ns=(0, 1_767_225_600_250_999_000))
+    read = file.read(path)
+    assert read.written_at == 1_767_225_600_250
+    assert baseline().written_at is None
+    assert read == baseline()
+    assert read.content_hash == baseline().content_hash
 
 
 def test_the_same_baseline_is_the_same_bytes_in_any_order_of_segments(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import replace
+from decimal import Decimal
 
 import fabricated as made
 import pytest
@@ -16,6 +17,7 @@ from monitor.config import Export, Input, Objective, SourceSettings
 from monitor.prometheus.catalog import CATALOG
 from monitor.prometheus.collector import Exposition, SnapshotCollector
 from monitor.report.snapshot import Reading
+from monitor.statistics.budget import BudgetState, Standing, Tally
 from monitor.statistics.gates import Gate, GateState
 from monitor.statistics.inspection import Inspection, Vitals
 from monitor.statistics.report import Maturity, Report, Verdict
@@ -32,6 +34,8 @@ foldwatch_overall_baseline_loss_upper foldwatch_verdict foldwatch_predictions_to
 foldwatch_waiting_predictions foldwatch_waiting_labels foldwatch_dead_letters_total foldwatch_skipped_total
 foldwatch_halted foldwatch_last_evaluation_timestamp_seconds foldwatch_last_label_timestamp_seconds
 foldwatch_last_prediction_timestamp_seconds foldwatch_build_info foldwatch_model_info
+foldwatch_slo_events_total foldwatch_slo_bad_events_total foldwatch_slo_skipped_total
+foldwatch_tls_expiry_timestamp_seconds
 """
 
 
@@ -251,6 +255,47 @@ def test_what_runs_and_what_it_compares_with():
         "model": "churn", "version": "3", "owner": "team-growth", "baseline_sha256": "5be1" + "a" * 60,
         "scheme": "stratified", "folds": "5",
     }  # fmt: skip
+
+
+def test_counters_of_each_objective_with_a_target_are_there_at_zero_from_the_start():
+    start = made.empty_snapshot()
+    for name in ("foldwatch_slo_events_total", "foldwatch_slo_bad_events_total", "foldwatch_slo_skipped_total"):
+        assert labelled(start, name) == [({"model": "churn", "slo": "leave-recall"}, 0.0)]
+    counted = replace(start, tallies={("churn", "leave-recall"): Tally(7, 2, 3), ("churn", "retired"): Tally(9, 9, 9)})
+    assert [labelled(counted, f"foldwatch_slo_{name}_total")[0][1] for name in ("events", "bad_events", "skipped")] == [
+        7.0,
+        2.0,
+        3.0,
+    ]
+    assert len(labelled(counted, "foldwatch_slo_events_total")) == 1
+
+
+def test_one_state_of_an_objective_holds_and_an_unknown_budget_has_no_series():
+    def standing(slo, state, left):
+        return Standing("churn", slo, "timeslices", Decimal("0.95"), "page", state, Tally(), left)
+
+    assert labelled(made.empty_snapshot(), "foldwatch_slo_state") == []
+    seen = replace(
+        CHURN,
+        objectives=(standing("a", BudgetState.BURNING, -0.25), standing("b", BudgetState.INSUFFICIENT, None)),
+    )
+    states = labelled(seen, "foldwatch_slo_state")
+    assert {labels["state"] for labels, _ in states} == {"ok", "burning", "exhausted", "insufficient"}
+    assert [(labels["slo"], labels["state"]) for labels, value in states if value] == [
+        ("a", "burning"), ("b", "insufficient"),
+    ]  # fmt: skip
+    assert labelled(seen, "foldwatch_slo_budget_left_ratio") == [({"model": "churn", "slo": "a"}, -0.25)]
+
+
+def test_when_a_baseline_was_written_and_when_a_certificate_expires_are_told_where_they_are_known():
+    assert labelled(CHURN, "foldwatch_baseline_timestamp_seconds") == []
+    assert labelled(CHURN, "foldwatch_tls_expiry_timestamp_seconds") == []
+    written = {key: replace(one, written_at=1_767_225_600_250) for key, one in CHURN.baselines.items()}
+    known = replace(CHURN, baselines=written, tls_expiry=1_800_000_000_000)
+    assert labelled(known, "foldwatch_baseline_timestamp_seconds") == [
+        ({"model": "churn", "version": "3"}, 1_767_225_600.25)
+    ]
+    assert labelled(known, "foldwatch_tls_expiry_timestamp_seconds") == [({}, 1.8e9)]
 
 
 def test_label_values_from_outside_do_not_break_the_text():
