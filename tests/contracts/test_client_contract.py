@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from broker import Broker
@@ -299,8 +300,6 @@ def test_without_a_broker_every_question_names_the_address_within_seconds(librar
     client.close()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # kafka-python leaves those that got no answer
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_that_went_away_is_noticed_and_found_again(kafka, library, tmp_path):
     with Broker(tmp_path, script=kafka) as own:
         topic = own.topic("away")
@@ -325,6 +324,29 @@ def test_a_broker_that_went_away_is_noticed_and_found_again(kafka, library, tmp_
         client.close()
         assert time.monotonic() - begun < 2
     gc.collect()
+
+
+def test_knocking_at_a_broker_that_is_away_leaves_no_socket_open(kafka, library, tmp_path):
+    with Broker(tmp_path, script=kafka) as own:
+        topic = own.topic("knocks")
+        client = client_of(library, own.bootstrap)
+        client.produce(topic, [Produced(None, b"a", {})])
+        read_all(client, topic)
+        own.kill()
+        before, seen = _open_files(), []
+        gc.disable()  # a socket that waits for the garbage collector is open
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            with suppress(SourceUnavailable):
+                client.topics([topic])
+            seen.append(_open_files())
+        gc.enable()
+        client.close()
+    assert max(seen) <= before + 3, "each knock left a socket"
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _answers(client, topic) -> bool:

@@ -28,6 +28,7 @@ from monitor.sources.broker.connections import (
 from monitor.sources.broker.login import token_of
 from monitor.sources.broker.reach import forbidden, missing, refused, silent, too_large, why
 from monitor.sources.broker.records import messages_of
+from monitor.sources.broker.sockets import ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -236,6 +237,7 @@ class KafkaPython:
             "bootstrap_servers": list(self._source.bootstrap_servers),
             "bootstrap_timeout_ms": 1000 * ANSWER_SECONDS,
             "client_id": "foldwatch",
+            "proxy_url": ADDRESS,
             "reconnect_backoff_ms": 200,
             "reconnect_backoff_max_ms": 1000,
             "security_protocol": security.protocol,
