@@ -5,6 +5,9 @@ label, and what a prediction counts as follows from those of them that belong to
 does depend on what was known when it was read: it is held against the labels that share a known prediction with it;
 where it belongs to no known prediction, against the other labels without one that lie within `label_first_wait` of it.
 Further apart each waits for itself: by the time of the later one the earlier one is an orphan.
+
+An identity's first class (`First`) is told once, when a class of its id first belongs to it, and stays what it was
+then. That too depends on the order of reading.
 """
 
 from __future__ import annotations
@@ -54,6 +57,10 @@ class History(NamedTuple):
     """`predicted_at` of the predictions that never had a class."""
     waiting: tuple[int, ...] = ()
     """`labelled_at` of the label events that wait for a prediction."""
+    told: tuple[int, ...] = ()
+    """Versions whose first class was told, and whose prediction never had a class by what is known now: a null of the
+    same moment beat the class, or the class does not belong to the earlier prediction that came since.
+    """
 
 
 class Standing(NamedTuple):
@@ -69,12 +76,23 @@ class Standing(NamedTuple):
     """And the earliest such class was labelled before the prediction was made."""
 
 
+class First(NamedTuple):
+    """The first class that an identity ever had."""
+
+    prediction: Scored
+    """The one that counted then."""
+    y_true: int
+    labelled_at: int
+
+
 class Advanced(NamedTuple):
     """What events made of one id: each prediction that counted before and that counts now, with its standing."""
 
     before: Standings
     now: Standings
     history: History
+    firsts: Sequence[First]
+    """Of the identities that had their first class with these events, in the order of reading."""
 
 
 _NOTHING: Final = Standing()
@@ -92,10 +110,12 @@ def standing(predicted_at: int, labels: Sequence[tuple[int, ...]], rules: Rules)
     return Standing(RETRACTED, labels[hi - 1][0])
 
 
-def history_of(predictions: Sequence[Scored], labels: Sequence[Mark], rules: Rules) -> History:
-    """Return the history of an id with these predictions and labels."""
+def history_of(
+    predictions: Sequence[Scored], labels: Sequence[Mark], rules: Rules, told: Sequence[int] = ()
+) -> History:
+    """Return the history of an id with these predictions and labels; `told`: as in `History`, or more than that."""
     stands = [(p, standing(p.predicted_at, labels, rules)) for p in predictions]
-    return _history(stands, labels)
+    return _history(stands, labels, told)
 
 
 def without_old(history: History, passed: int, rules: Rules) -> History:
@@ -108,7 +128,7 @@ def without_old(history: History, passed: int, rules: Rules) -> History:
         if mark.labelled_at + rules.label_first_wait >= passed
         or any(belongs(mark.labelled_at, p.predicted_at, rules) for p in predictions)
     ]
-    return history_of(predictions, labels, rules)
+    return history_of(predictions, labels, rules, history.told)
 
 
 class Threads:
@@ -119,6 +139,9 @@ class Threads:
         self._rules = rules
         self._predictions: dict[int, Scored] = {}
         self._labels: list[Mark] = []
+        self._fresh: set[int] = set()
+        """Versions that never had a class."""
+        self._firsts: list[First] = []
         self._tally = [0] * len(Total)
 
     @property
@@ -132,6 +155,8 @@ class Threads:
         before = [(p, standing(p.predicted_at, history.labels, rules)) for p in history.predictions]
         self._predictions = {p.version: p for p in history.predictions}
         self._labels = list(history.labels)
+        self._fresh = {p.version for p, stand in before if not stand.matched}.difference(history.told)
+        self._firsts = []
         for event in events:
             if isinstance(event, Scored):
                 self._predict(event)
@@ -143,7 +168,8 @@ class Threads:
                 if stand.matched:
                     tally[Total.MATCHED] += sign
                     tally[Total.LABEL_FIRST] += sign * stand.label_first
-        return Advanced(before, now, _history(now, self._labels))
+        told = [p.version for p in self._predictions.values() if p.version not in self._fresh]
+        return Advanced(before, now, _history(now, self._labels, told), self._firsts)
 
     def _predict(self, new: Scored) -> None:
         """Take a prediction: the earliest of its version stays, of one moment the first read."""
@@ -156,6 +182,8 @@ class Threads:
         waiting = [at for at in range(lo, hi) if labels[at].waiting != NO_LABEL]
         joined = {at for at in range(lo, hi) if self._owners(labels[at].labelled_at)} if waiting else set()
         self._predictions[new.version] = new
+        if old is None:
+            self._fresh.add(new.version)
         # What waits belonged to no prediction until now: the labels that share one with it share this one.
         for at in waiting:
             mark = labels[at]
@@ -163,6 +191,10 @@ class Threads:
             self._tally[self._outcome(mark._replace(y_true=mark.waiting), known)] += 1
             labels[at] = mark._replace(waiting=NO_LABEL)
             joined.add(at)
+        if new.version in self._fresh:
+            earliest = next((labels[at] for at in range(lo, hi) if labels[at].y_true != RETRACTED), None)
+            if earliest is not None:
+                self._tell(new, earliest)
 
     def _label(self, new: Mark) -> None:
         """Take a label: of one moment the winner stays."""
@@ -185,6 +217,15 @@ class Threads:
             labels.insert(place, Mark(at, new.y_true, new.y_true if waits else NO_LABEL))
         elif rules.rank(new.y_true) > rules.rank(labels[place].y_true):
             labels[place] = labels[place]._replace(y_true=new.y_true)
+        if owners and self._fresh and labels[place].y_true != RETRACTED:
+            for p in self._predictions.values():
+                if p.version in self._fresh and belongs(at, p.predicted_at, rules):
+                    self._tell(p, labels[place])
+
+    def _tell(self, prediction: Scored, mark: Mark) -> None:
+        """Note the first class of an identity."""
+        self._fresh.remove(prediction.version)
+        self._firsts.append(First(prediction, mark.y_true, mark.labelled_at))
 
     def _outcome(self, new: Mark, known: Iterable[Mark]) -> Total:
         """Hold a label against marks, the newest first."""
@@ -208,13 +249,14 @@ class Threads:
         return [p.predicted_at for p in self._predictions.values() if first <= p.predicted_at <= last]
 
 
-def _history(stands: Standings, labels: Sequence[Mark]) -> History:
-    """Return what is known of an id."""
+def _history(stands: Standings, labels: Sequence[Mark], told: Sequence[int]) -> History:
+    """Return what is known of an id; `told`: versions that ever had a class."""
     return History(
         tuple([p for p, _ in stands]),
         tuple(labels),
         tuple([p.predicted_at for p, stand in stands if not stand.matched]),
         tuple([mark.labelled_at for mark in labels if mark.waiting != NO_LABEL]),
+        tuple([p.version for p, stand in stands if not stand.matched and p.version in told]),
     )
 
 

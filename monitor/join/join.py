@@ -32,6 +32,10 @@ class Joined:
     """Identities to be counted."""
     labelled: Changes
     """Labelled predictions to be counted."""
+    first: Changes
+    """Each identity that had its first class with this batch, once and for ever: +1, with the class and the prediction
+    that counted at that moment of reading. Nothing that comes later takes it back.
+    """
     outcomes: Outcomes
     """What became of the batch's events."""
 
@@ -53,8 +57,14 @@ def join_split(
         return _join_plain(after, predictions, labels, rules)
     p, q = tangled[predictions.row], tangled[labels.row]
     plain = _join_plain(after, predictions.take(~p), labels.take(~q), rules)
-    predicted, labelled, outcomes = join_tangled(after, predictions.take(p), labels.take(q), rules)
-    return Joined(after, plain.predicted + predicted, plain.labelled + labelled, plain.outcomes + outcomes)
+    predicted, labelled, first, outcomes = join_tangled(after, predictions.take(p), labels.take(q), rules)
+    return Joined(
+        after,
+        plain.predicted + predicted,
+        plain.labelled + labelled,
+        plain.first + first,
+        plain.outcomes + outcomes,
+    )
 
 
 def _join_plain(after: Rows, predictions: CodedPredictions, labels: CodedLabels, rules: Rules) -> Joined:
@@ -75,6 +85,16 @@ def _join_plain(after: Rows, predictions: CodedPredictions, labels: CodedLabels,
     delay = after.labelled_at[row] - after.predicted_at[row]
     belongs = (delay <= rules.correction_window) & (delay >= -rules.label_first_wait)
     row = row[belongs]
+    labelled = Changes(
+        np.ones(len(row), np.int8),
+        after.version[row],
+        after.segments[row],
+        after.predicted_at[row],
+        after.y_pred[row],
+        after.y_true[row],
+        after.labelled_at[row],
+        after.scores[row],
+    )
     return Joined(
         after,
         Changes(
@@ -87,16 +107,8 @@ def _join_plain(after: Rows, predictions: CodedPredictions, labels: CodedLabels,
             predictions.predicted_at,
             predictions.scores,
         ),
-        Changes(
-            np.ones(len(row), np.int8),
-            after.version[row],
-            after.segments[row],
-            after.predicted_at[row],
-            after.y_pred[row],
-            after.y_true[row],
-            after.labelled_at[row],
-            after.scores[row],
-        ),
+        labelled,
+        labelled,  # for each of them it is the first
         Outcomes(
             predictions=len(p),
             matched=len(row),

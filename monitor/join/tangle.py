@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 def join_tangled(
     after: Rows, predictions: CodedPredictions, labels: CodedLabels, rules: Rules
-) -> tuple[Changes, Changes, Outcomes]:
-    """Join ids one at a time, writing into `after`; return the changes of identities and of labelled predictions."""
+) -> tuple[Changes, Changes, Changes, Outcomes]:
+    """Join ids one at a time, writing into `after`.
+
+    Return the changes of identities, those of labelled predictions, and the first class of each identity that got it.
+    """
     threads = Threads(rules)
     predicted: list[Change] = []
     labelled: list[Change] = []
+    first: list[Change] = []
     for row, events in _events(predictions, labels):
-        before, now, history = threads.advance(row_history(after, row, rules), events)
+        before, now, history, firsts = threads.advance(row_history(after, row, rules), events)
         predicted += _differences(
             {p.version: (p, NO_LABEL, 0) for p, _ in before}, {p.version: (p, NO_LABEL, 0) for p, _ in now}
         )
@@ -40,8 +44,9 @@ def join_tangled(
             {p.version: (p, stand.y_true, stand.labelled_at) for p, stand in before if stand.y_true >= 0},
             {p.version: (p, stand.y_true, stand.labelled_at) for p, stand in now if stand.y_true >= 0},
         )
+        first += [(1, *one) for one in firsts]
         _write(after, row, history, rules)
-    return _changes(predicted, after), _changes(labelled, after), threads.outcomes
+    return _changes(predicted, after), _changes(labelled, after), _changes(first, after), threads.outcomes
 
 
 def row_history(rows: Rows, row: int, rules: Rules) -> History:
@@ -74,7 +79,7 @@ def _write(after: Rows, row: int, now: History, rules: Rules) -> None:
     """Keep a history in the columns where they can say all of it."""
     after.histories.pop(row, None)
     after.version[row], after.y_true[row] = NO_PREDICTION, NO_LABEL
-    plain = len(now.predictions) <= 1 and len(now.labels) <= 1
+    plain = len(now.predictions) <= 1 and len(now.labels) <= 1 and not now.told
     if not plain or any(_plain_mark(m.labelled_at, m.y_true, now.predictions, rules) != m for m in now.labels):
         after.version[row] = IN_HISTORY
         after.histories[row] = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from monitor.counts import Layout
 from monitor.join.history import History, Mark, Scored
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Rows
 from monitor.state.disk.row_facts import differing
-from monitor.state.disk.row_format import RowFormat
+from monitor.state.disk.row_format import HISTORY, RowFormat
 
 PLAIN = settings_of().models["m"]
 
@@ -51,8 +52,9 @@ def rows_of(draw, made):
         )
         if kind == "history":
             prediction = Scored(3, draw(moments), 1, segments, tuple(scored))
+            told = draw(st.sampled_from([(), (3,)]))
             rows.version[row] = IN_HISTORY
-            rows.histories[row] = History((prediction,), (Mark(5, -2), Mark(draw(moments), 1, 1)), (7,), (8, 9))
+            rows.histories[row] = History((prediction,), (Mark(5, -2), Mark(draw(moments), 1, 1)), (7,), (8, 9), told)
         if "p" in kind:
             rows.version[row] = draw(st.integers(0, 2**31 - 1))
             rows.predicted_at[row], rows.y_pred[row] = draw(moments), draw(st.integers(0, classes - 1))
@@ -84,6 +86,12 @@ def test_a_waiting_row_of_two_classes_takes_24_bytes_and_a_label_9_more():
     rows.version[:], rows.scores[:] = 0, 0.5
     rows.y_true[1] = 1
     assert [len(value) for value in RowFormat(MODELS[0]).encode(rows)] == [23, 32]
+
+
+def test_a_history_from_before_first_classes_were_told_is_read():
+    history = History((Scored(0, 5, 1, (1,), (0.5,)),), (Mark(6, 1), Mark(7, -2)), (), (8,))
+    stored = bytes([HISTORY]) + msgspec.msgpack.encode(tuple(history)[:-1])
+    assert RowFormat(MODELS[0]).decode([stored]).histories == {0: history}
 
 
 @pytest.mark.parametrize("damaged", [b"\x77", b"\x08\xc1", b"\x01\x00\x00", b"\x08", b"\x10abc"])

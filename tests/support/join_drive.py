@@ -60,14 +60,30 @@ def counted(changes, total, *, with_label):
         total[(*row, *label) if with_label else row] += int(changes.sign[i])
 
 
-def run(batches, law=LAW, *, all_tangled=False):
-    """Join batch after batch; return (rows, predicted, labelled, outcomes as a dict without zeros)."""
-    rules, rows, outcomes = rules_of(law), Rows.absent(IDS, 1, 1), Outcomes()
-    predicted, labelled = Counter(), Counter()
+def steps(batches, law=LAW, *, all_tangled=False):
+    """Join batch after batch; yield what each makes of the rows."""
+    rules, rows = rules_of(law), Rows.absent(IDS, 1, 1)
     for batch in batches:
         events = list(enumerate(batch))
         parts = (rows, predictions_of(events), labels_of(events), rules)
         joined = join_split(*parts, np.ones(IDS, np.bool_)) if all_tangled else join(*parts)
+        yield joined
+        rows = joined.rows
+
+
+def firsts(batches, law=LAW, *, all_tangled=False):
+    """The first classes after each batch, as a multiset that grows."""
+    total = Counter()
+    for joined in steps(batches, law, all_tangled=all_tangled):
+        counted(joined.first, total, with_label=True)
+        yield Counter(total)
+
+
+def run(batches, law=LAW, *, all_tangled=False):
+    """Join batch after batch; return (rows, predicted, labelled, outcomes as a dict without zeros)."""
+    rows, outcomes = Rows.absent(IDS, 1, 1), Outcomes()
+    predicted, labelled = Counter(), Counter()
+    for joined in steps(batches, law, all_tangled=all_tangled):
         rows, outcomes = joined.rows, outcomes + joined.outcomes
         counted(joined.predicted, predicted, with_label=False)
         counted(joined.labelled, labelled, with_label=True)

@@ -84,6 +84,19 @@ def final(events, law):
     return predicted, labelled, {name: n for name, n in totals.items() if n}
 
 
+def firsts(events, law):
+    """The first class of each identity: (prediction, y_true, labelled_at), as known after the event that gave it."""
+    found = {}
+    for now in range(len(events)):
+        known = events[: now + 1]
+        for key, p in counting(known).items():
+            own = winners([x for x in known if isinstance(x, L) and x.id == key[0] and belongs(x, p, law)])
+            classes = [x for x in own if x.y_true != NULL]
+            if classes and key not in found:
+                found[key] = (p, classes[0].y_true, classes[0].at)
+    return found
+
+
 def outcomes(events, law):
     """What becomes of each label event, by the table of the contract, with everything known looked at again each
     time.
