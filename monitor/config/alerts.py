@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.clock import SECOND, format_duration
 from monitor.config import alert_keys as keys
+from monitor.config.kinds import entries
 from monitor.config.section import Section
 from monitor.config.settings import Alerting, Slo
+from monitor.statistics.feasible import STEPS_PER_LONG, shortest_period
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from monitor.config.budgets import Terms
+    from monitor.config.kinds import At
     from monitor.config.section import Table
+    from monitor.config.settings import ModelSettings
 
 
 def read_slo(top: Section, tables: tuple[Table, ...]) -> Slo | None:
@@ -55,3 +62,22 @@ def read_alerting(top: Section, folder: Path, tables: tuple[Table, ...]) -> Aler
         slack_url_file=folder / slack if slack else None,
         slack_channel=channel,
     )
+
+
+def check_period(top: Section, terms: Terms | None, models: Sequence[ModelSettings | None]) -> None:
+    """Report a period that is shorter than any window of its alerts; without a target nobody needs one."""
+    budgets = any(one.target is not None for model in models if model is not None for one in model.objectives)
+    slo = top.get(keys.SLO)
+    written: dict[str, At] = {} if slo is None else dict(entries(slo))
+    if terms is None or not (keys.PERIOD.name in written or budgets):
+        return
+    period, cadence = terms.slo.period, terms.cadence
+    least = shortest_period(cadence)
+    if period.millis >= least:
+        return
+    finding = f"{period.text} is too short for an error budget: its events come every {format_duration(cadence)}, and "
+    finding += f"the shortest windows of alerts take {format_duration(least)}"
+    slowest = period.millis // STEPS_PER_LONG // SECOND * SECOND
+    or_else = f", or {terms.slower(slowest)}" if slowest else ""
+    at = written.get(keys.PERIOD.name, top.at)
+    at.report(finding, f"write `period: {format_duration(least)}` or more{or_else}")

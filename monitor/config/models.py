@@ -18,14 +18,18 @@ from monitor.join.words import normal_class
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from monitor.config.budgets import Terms
     from monitor.config.kinds import At
     from monitor.config.settings import Objective
 
 _TWO = 2
 
 
-def read_model(name: str, section: Section, folder: Path) -> ModelSettings | None:
-    """Read one model; None where something about it is wrong, which is reported. `folder` is the configuration's."""
+def read_model(name: str, section: Section, folder: Path, terms: Terms | None = None) -> ModelSettings | None:
+    """Read one model; None where something about it is wrong, which is reported.
+
+    `folder` is the configuration's, `terms` are those of its error budgets, None where they are wrong themselves.
+    """
     before = len(section.at.problems)
     classes = _classes(section)
     positive = _positive(section, classes)
@@ -38,7 +42,7 @@ def read_model(name: str, section: Section, folder: Path) -> ModelSettings | Non
     segments = _segments(section)
     margin = section.get(keys.MARGIN)
     owner = section.get(keys.OWNER)
-    objectives = _objectives(section, classes, windows, segments)
+    objectives = _objectives(section, classes, windows, segments, terms)
     if (
         len(section.at.problems) > before
         or classes is None
@@ -196,6 +200,7 @@ def _objectives(
     classes: tuple[str, ...] | None,
     windows: tuple[Duration, ...] | None,
     segments: dict[str, tuple[str, ...] | None] | None,
+    terms: Terms | None,
 ) -> tuple[Objective, ...]:
     """Read the objectives; their names are unique."""
     at = section.get(keys.OBJECTIVES)
@@ -209,7 +214,7 @@ def _objectives(
         if name is not None and name in lines:
             finding = f"the name {shown(name)} stands in line {lines[name]} already"
             below.value(keys.OBJECTIVE_NAME).report(finding, "give every objective a name of its own")
-        objective = read_objective(name, below, classes, windows, segments)
+        objective = read_objective(name, below, classes, windows, segments, terms)
         if name is not None:
             lines.setdefault(name, below.value(keys.OBJECTIVE_NAME).node.line)
         if objective is not None:

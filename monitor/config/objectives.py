@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.clock import parse_duration
 from monitor.config import keys, kinds
+from monitor.config.alert_keys import TARGET
 from monitor.config.budgets import read_promise
 from monitor.config.kinds import shown
 from monitor.config.near import listed, meant
@@ -18,6 +19,7 @@ from monitor.statistics.names import LOSSES, METRICS, NEVER_JUDGED, OVERALL, OVE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from monitor.config.budgets import Terms
     from monitor.config.section import Section
     from monitor.config.settings import Duration
 
@@ -31,10 +33,11 @@ def read_objective(
     classes: tuple[str, ...] | None,
     windows: tuple[Duration, ...] | None,
     segments: Mapping[str, tuple[str, ...] | None] | None,
+    terms: Terms | None = None,
 ) -> Objective | None:
     """Read one objective; None where something about it is wrong, which is reported.
 
-    What of the model is None is itself wrong, and nothing is held against it.
+    What of the model, and of the terms of its budget, is None is itself wrong, and nothing is held against it.
     """
     before = len(section.at.problems)
     metric = _metric(section, classes)
@@ -42,7 +45,7 @@ def read_objective(
     window = _window(section, windows)
     segment = _segment(section, segments)
     margin = _margin(section, metric)
-    promise = read_promise(section, metric)
+    promise = read_promise(section, metric, terms)
     if len(section.at.problems) > before or name is None or metric is None or window is None or promise is None:
         return None
     return Objective(
@@ -56,6 +59,7 @@ def read_objective(
         kind=promise.kind,
         routing=promise.routing,
         annotations=promise.annotations,
+        line=section.value(TARGET).node.line,
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.config import keys
-from monitor.config.alerts import read_alerting, read_slo
+from monitor.config.alerts import check_period, read_alerting, read_slo
+from monitor.config.budgets import Terms
 from monitor.config.kinds import At, entries, shown
 from monitor.config.models import read_model
 from monitor.config.near import meant
@@ -118,7 +119,9 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     export = _export(top)
     slo = read_slo(top, keys.TABLES)
     alerting = read_alerting(top, path.parent, keys.TABLES)
-    models = _models(top, path.parent)
+    terms = None if slo is None or evaluate_every is None else Terms(slo, evaluate_every)
+    models = _models(top, path.parent, terms)
+    check_period(top, terms, models)
     source = read_source(top.get(keys.SOURCE), path.parent, models)
     store = _store(top, path.parent)
     if (
@@ -145,7 +148,7 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     )
 
 
-def _models(top: Section, folder: Path) -> list[ModelSettings | None]:
+def _models(top: Section, folder: Path, terms: Terms | None) -> list[ModelSettings | None]:
     """Read `models`."""
     at = top.get(keys.MODELS)
     if at is None:
@@ -156,7 +159,7 @@ def _models(top: Section, folder: Path) -> list[ModelSettings | None]:
     for name, model in found:
         if not name.strip():
             model.report("a model has an empty name", "write the name that events carry")
-    return [read_model(name, Section(model, keys.MODEL_TABLE, keys.TABLES), folder) for name, model in found]
+    return [read_model(name, Section(model, keys.MODEL_TABLE, keys.TABLES), folder, terms) for name, model in found]
 
 
 def _store(top: Section, folder: Path) -> Path | None:

@@ -103,6 +103,8 @@ class Objective:
     """The loudest that it may get: `page`, `ticket` or `shadow`."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Of its alerts, beside our own; `runbook` is a link that wins over ours."""
+    line: int | None = field(default=None, compare=False)
+    """Where its target, or else itself, stands in the file."""
 
 
 @dataclass(frozen=True, slots=True)
