@@ -23,6 +23,7 @@ from starlette.routing import Route
 from monitor.errors import InputError, Problem
 from monitor.prometheus.collector import Exposition
 from monitor.report.json import encoded, report_document
+from monitor.report.objectives import encoded_objectives
 from monitor.report.page import content_security_policy, page
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Shown:
     def report(self) -> bytes:
         """The document of /api/v1/report, UTF-8."""
         return encoded(report_document(self._snapshot.report))
+
+    @cached_property
+    def objectives(self) -> bytes:
+        """The document of /api/v1/objectives, UTF-8."""
+        return encoded_objectives(self._snapshot)
 
 
 class Server:
@@ -149,6 +155,7 @@ class Server:
             Route("/-/ready", self._ready),
             Route("/", self._page),
             Route("/api/v1/report", self._report),
+            Route("/api/v1/objectives", self._objectives),
         ]
         application = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
         application.router.redirect_slashes = False
@@ -175,6 +182,9 @@ class Server:
         shown = self._shown
         body = await run_in_threadpool(lambda: shown.report)
         return Response(body, media_type="application/json", headers=_HEADERS)
+
+    async def _objectives(self, _: Request) -> Response:
+        return Response(self._shown.objectives, media_type="application/json", headers=_HEADERS)
 
 
 def require_free(listen: tuple[str, int]) -> None:
@@ -207,7 +217,7 @@ async def _refused(_: Request, error: Exception) -> Response:
     """Return the answer to a path or method that does not exist, in plain words."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     texts = {
-        _NOT_FOUND: "not found: there are /, /metrics, /api/v1/report, /-/healthy and /-/ready\n",
+        _NOT_FOUND: "not found: there are /, /metrics, /api/v1/report, /api/v1/objectives, /-/healthy and /-/ready\n",
         _METHOD_NOT_ALLOWED: "method not allowed: everything here is read with GET\n",
     }
     allowed = {"Allow": "GET, HEAD"} if status == _METHOD_NOT_ALLOWED else {}

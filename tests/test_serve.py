@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 
+import budgeted
 import fabricated as made
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
@@ -70,7 +71,22 @@ def test_before_the_first_evaluation_everything_answers():
         assert json.loads(get(server, "/api/v1/report")[2])["windows"] == []
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/report", "/-/healthy", "/-/ready", "/nothing"])
+def test_objectives_are_served_to_get_and_head_with_all_that_the_snapshot_knows():
+    with Server(FREE, FINE, budgeted.budgets_snapshot(days=2)) as server:
+        status, headers, body = get(server, "/api/v1/objectives")
+        assert (status, headers["Content-Type"]) == (200, "application/json")
+        first = json.loads(body)["objectives"][0]
+        assert (first["slo"], first["state"], first["events"]) == ("leave-floor", "burning", 48_211)
+        head = get(server, "/api/v1/objectives", "HEAD")
+        assert (head[0], head[1]["Content-Length"], head[2]) == (200, str(len(body.encode())), "")
+        server.publish(budgeted.budgets_snapshot(days=2, objectives=()))
+        assert json.loads(get(server, "/api/v1/objectives")[2])["objectives"][0]["state"] == "insufficient"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/metrics", "/api/v1/report", "/api/v1/objectives", "/-/healthy", "/-/ready", "/nothing"],
+)
 def test_answers_are_not_kept_guessed_or_framed(server, path):
     headers = get(server, path)[1]
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -79,7 +95,7 @@ def test_answers_are_not_kept_guessed_or_framed(server, path):
     assert headers["Server"] is None
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/metrics/", "/api/v1", "/api/v1/objectives", "/../etc/passwd"])
+@pytest.mark.parametrize("path", ["/nothing", "/metrics/", "/api/v1", "/api/v1/objective", "/../etc/passwd"])
 def test_what_is_not_there_is_404_in_plain_words(server, path):
     status, headers, body = get(server, path)
     assert (status, headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
@@ -87,7 +103,7 @@ def test_what_is_not_there_is_404_in_plain_words(server, path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/report", "/-/ready"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/report", "/api/v1/objectives", "/-/ready"])
 def test_it_is_read_only(server, method, path):
     status, headers, body = get(server, path, method)
     assert (status, headers["Allow"]) == (405, "GET, HEAD")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from monitor.clock import MINUTE, SECOND, format_time
 from monitor.report import words
 from monitor.report.badges import tally, worst
+from monitor.report.budgets import budgets
 from monitor.report.gates import gates, red_gates
 from monitor.report.markup import Markup, tag
 from monitor.report.panels import panel
@@ -20,6 +21,7 @@ from monitor.report.promises import promises
 from monitor.report.reading import away, source
 from monitor.report.received import received, rung
 from monitor.report.version import Version, versions
+from monitor.statistics.ladder import PAGE
 from monitor.statistics.report import Maturity
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def _icon() -> str:
 def _title(snapshot: Snapshot, shown: list[Version]) -> str:
     if snapshot.halted:
         return "halted · foldwatch"
+    if any(alert.severity == PAGE and alert.resolved_at is None for alert in snapshot.alerts):
+        return "page · foldwatch"
     top = worst(result for version in shown for result in version.verdicts())
     return f"{top.verdict.value} · foldwatch" if top and top.verdict else "foldwatch"
 
@@ -128,8 +132,9 @@ def _main(snapshot: Snapshot, shown: list[Version]) -> list[Markup | None]:
         if notice
         else None,
         _overview(shown) if len(shown) > 1 else None,
+        budgets(snapshot),
         *([_version(one, inspection) for one in shown] if shown else [_nothing_yet(snapshot)]),
-        rung(snapshot.alerts),
+        rung(snapshot.alerts, snapshot.shadow_alerts),
         gates(inspection),
         source(snapshot.reading),
         received(snapshot.totals),

@@ -64,13 +64,13 @@ def _row(version: Version, objective: Objective, window: WindowResult, result: M
 
 
 def _terms(objective: Objective, margin: float) -> str:
-    """Return what was promised: `recall of leave, 24h, margin 0.03, target 95 %`."""
+    """Return what was promised: `recall of leave, 24h, margin 0.03, target 95 % (timeslices)`."""
     terms = [
         words.title(objective.metric, objective.class_),
         objective.segment,
         objective.window,
         f"margin {objective.margin if objective.margin is not None else margin:g}",
-        f"target {objective.target * 100:g}\N{NO-BREAK SPACE}%" if objective.target is not None else None,
+        f"target {words.percent(objective.target)} ({objective.kind})" if objective.target is not None else None,
     ]
     return ", ".join(filter(None, terms))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.report import words
-from monitor.report.markup import Markup, tag
+from monitor.report.markup import Markup, joined, tag
+from monitor.statistics.ladder import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,24 +58,25 @@ def received(totals: Totals) -> Markup:
     )
 
 
-def rung(alerts: Sequence[AlertEntry]) -> Markup | None:
-    """Return the alerts, the newest first; None where nothing rang."""
-    if not alerts:
+def rung(alerts: Sequence[AlertEntry], shadow: Sequence[AlertEntry] = ()) -> Markup | None:
+    """Return the episodes, those in the `shadow` marked among them, the newest first; None where nothing rang."""
+    episodes = sorted([(alert, False) for alert in alerts] + [(alert, True) for alert in shadow], key=_begun)
+    if not episodes:
         return None
     rows = [
         tag(
             "tr",
             tag("th", alert.slo, scope="row"),
-            tag("td", f"{alert.model} {alert.version}", data_label="Model"),
+            tag("td", " ".join(filter(None, (alert.model, alert.version))), data_label="Model"),
             tag("td", words.moment(alert.at), data_label="Since"),
             tag("td", words.moment(alert.resolved_at) if alert.resolved_at else "still", data_label="Until"),
-            tag("td", alert.severity, data_label="Severity"),
+            tag("td", _loud(alert, unheard=unheard), data_label="Severity"),
             tag("td", alert.reason, data_label="Reason"),
         )
-        for alert in reversed(alerts[-_MOST_ALERTS:])
+        for alert, unheard in reversed(episodes[-_MOST_ALERTS:])
     ]
     head = ("Objective", "Model", "Since", "Until", "Severity", "Reason")
-    older = len(alerts) - len(rows)
+    older = len(episodes) - len(rows)
     return tag(
         "section",
         tag("h2", "Alerts", id="alerts"),
@@ -87,6 +89,16 @@ def rung(alerts: Sequence[AlertEntry]) -> Markup | None:
         tag("p", f"{words.count(older)} older ones are in the JSON report.") if older else None,
         aria_labelledby="alerts",
     )
+
+
+def _begun(episode: tuple[AlertEntry, bool]) -> int:
+    return episode[0].at
+
+
+def _loud(alert: AlertEntry, *, unheard: bool) -> Markup:
+    """Return the severity: a page is marked, and one that reached nobody says so."""
+    marked = tag("span", alert.severity, class_="badge page" if alert.severity == PAGE else "badge ticket")
+    return joined((marked, tag("small", "shadow") if unheard else None))
 
 
 _MOST_ALERTS: Final = 50

@@ -9,6 +9,8 @@ from monitor.statistics.names import LOSSES
 from monitor.statistics.report import Verdict
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from monitor.statistics.report import MetricResult
 
 DASH: Final = "\N{EN DASH}"
@@ -59,6 +61,11 @@ def share(part: int, whole: int) -> str:
         return f"0{_PERCENT}"
     percent = 100 * part / whole
     return f"{min(max(percent, 1), 99):.0f}{_PERCENT}" if part < whole else f"100{_PERCENT}"
+
+
+def percent(share: Decimal) -> str:
+    """Return an exact share as a percentage with the digits that were written: 0.9995 is 99.95 %."""
+    return f"{(100 * share).normalize():f}{_PERCENT}"
 
 
 def moment(at: int | None) -> str:

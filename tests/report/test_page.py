@@ -9,6 +9,7 @@ from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
+import budgeted
 import fabricated as made
 import numpy as np
 import pytest
@@ -62,8 +63,9 @@ def text_of(html):
         made.empty_snapshot(),
         made.empty_snapshot(evaluated=True),
         made.without_labels(),
+        budgeted.budgets_snapshot(days=2),
     ],
-    ids=["two classes", "ten classes", "forty classes", "not evaluated", "no predictions", "no labels"],
+    ids=["two classes", "ten classes", "forty classes", "not evaluated", "no predictions", "no labels", "budgets"],
 )
 def test_every_page_is_well_formed_self_contained_and_its_links_lead_somewhere(snapshot, served):
     html = page(snapshot, served=served)
@@ -253,7 +255,7 @@ setInterval(() => { document.title = JSON.stringify(told); }, 50);
 
 def test_in_chromium_nothing_is_wider_than_the_window_and_a_refresh_keeps_what_a_person_chose(chromium, tmp_path):
     # The window of a headless browser has a least width of its own; a frame has any.
-    pages = {"churn": CHURN, "digits": DIGITS, "many": made.many_snapshot()}
+    pages = {"churn": CHURN, "digits": DIGITS, "many": made.many_snapshot(), "budgets": budgeted.budgets_snapshot()}
     frames = [
         (f"{name} {width}", width, page(snapshot, served=True).replace("</body>", f"{MEASURE}</body>"))
         for name, snapshot in pages.items()

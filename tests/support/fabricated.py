@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def settings(*models, **more):
 
 def churn(**more):
     promises = (
-        Objective("leave-recall", "recall", "leave", "24h", margin=0.03, target=0.95),
+        Objective("leave-recall", "recall", "leave", "24h", margin=0.03, target=Decimal("0.95")),
         Objective("weekly-accuracy", "accuracy", None, "7d", margin=0.03),
         Objective("eu-recall", "recall", "leave", "7d", segment="region=eu", margin=0.05),
     )
