@@ -19,6 +19,7 @@ from monitor.sources.source import ModelEvents
 from monitor.state.state import Commit, ModelCommit
 from monitor.statistics.report import Totals
 from monitor.stream.added import Answers, added
+from monitor.stream.occurrences import occurrences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from monitor.counts import Counts
     from monitor.counts.slices import Deltas, Slices
     from monitor.sources.source import Batch, Rejected, Source
-    from monitor.state.state import ModelState, State
+    from monitor.state.state import ModelState, ObjectiveKey, State
+    from monitor.statistics.budget import Tally
 
     Bury = Callable[[Sequence[Rejected]], None]
 
@@ -122,6 +124,7 @@ class Stream:
         skipped = Counter(batch.skipped)
         models: dict[str, ModelCommit] = {}
         slices: dict[Series, Mapping[int, Counts]] = {}
+        objectives: dict[ObjectiveKey, Tally] = {}
         for name in self._settings.models:
             events = batch.models.get(name, ModelEvents())
             known = self.state.model(name)
@@ -129,16 +132,18 @@ class Stream:
                 events, old = without_old(events, known.forgotten, self._rules[name])
                 if old:
                     skipped[TOO_OLD] += old
-            part, deltas = self._model(name, known, events, batch)
+            part, deltas, counted = self._model(name, known, events, batch)
             if part is not None:
                 models[name] = part
             slices.update(deltas)
+            objectives.update(counted)
         return Commit(
             models,
             slices,
             {name: offset for name, offset in batch.offsets.items() if self._offsets.get(name) != offset},
             Counter(letter.reason for letter in batch.rejected),
             skipped,
+            objectives=objectives,
         )
 
     def age(self, now: int) -> None:
@@ -173,8 +178,11 @@ class Stream:
 
     def _model(
         self, name: str, known: ModelState, events: ModelEvents, batch: Batch
-    ) -> tuple[ModelCommit | None, Deltas]:
-        """Join and count what a batch holds of one model; None where it leaves the model as it was."""
+    ) -> tuple[ModelCommit | None, Deltas, Mapping[ObjectiveKey, Tally]]:
+        """Join and count what a batch holds of one model; None where it leaves the model as it was.
+
+        Return what it makes of the model, and what it adds to slices and to counters of objectives.
+        """
         predictions, labels = events.predictions, events.labels
         last_prediction = _latest(known.last_prediction, None if predictions is None else predictions.predicted_at)
         last_label = _latest(known.last_label, None if labels is None else labels.labelled_at)
@@ -187,7 +195,7 @@ class Stream:
             passed = known.passed
         unchanged = ModelCommit(known.vocabulary, Outcomes(), last_prediction, last_label, passed)
         if predictions is None and labels is None:
-            return (None if passed == known.passed else unchanged), {}
+            return (None if passed == known.passed else unchanged), {}, {}
         settings = self._settings.models[name]
         predictions = predictions or Predictions.none(settings.segments, settings.layout.score_columns)
         labels = labels or Labels.none()
@@ -215,6 +223,7 @@ class Stream:
                 places=fetched.places,
             ),
             deltas,
+            occurrences(settings, vocabulary, joined.first),
         )
 
 

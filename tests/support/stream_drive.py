@@ -37,8 +37,13 @@ class GivenSource:
         self.closed = True
 
 
-def settings_of(*, correction=8, first_wait=3, unit=1, segments=("region",), models=("m",), classes=("0", "1", "2")):
-    """Settings of models without anything that only the evaluator needs; durations in units of ms."""
+def settings_of(
+    *, correction=8, first_wait=3, unit=1, segments=("region",), models=("m",), classes=("0", "1", "2"), objectives=()
+):
+    """Settings of models without anything that only the evaluator needs; durations in units of ms.
+
+    segments: names, or name -> fixed values or None.
+    """
 
     def duration(n):
         return Duration(n * unit, f"{n}")
@@ -53,7 +58,8 @@ def settings_of(*, correction=8, first_wait=3, unit=1, segments=("region",), mod
                 duration(4),
                 duration(correction),
                 duration(first_wait),
-                segments=dict.fromkeys(segments),
+                segments=segments if isinstance(segments, dict) else dict.fromkeys(segments),
+                objectives=tuple(objectives),
             )
             for name in models
         }
