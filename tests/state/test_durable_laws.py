@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stream_drive import GivenSource, batch_of, settings_of
+from stream_drive import OCCURRENCES, GivenSource, batch_of, settings_of
 
 from monitor.clock import DAY, HOUR
 from monitor.counts.slices import FixedSlices
@@ -18,7 +18,7 @@ from monitor.stream import Stream
 
 CORRECTION, FIRST_WAIT = 8, 3
 REACH = CORRECTION + FIRST_WAIT
-SETTINGS = settings_of(unit=HOUR, correction=CORRECTION, first_wait=FIRST_WAIT)
+SETTINGS = settings_of(unit=HOUR, correction=CORRECTION, first_wait=FIRST_WAIT, objectives=OCCURRENCES)
 LAYOUT = SETTINGS.models["m"].layout
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a disk would only make these laws slower
@@ -66,6 +66,7 @@ def told(state):
         "model": state.model("m"),
         "totals": state.totals(),
         "skipped": state.skipped(),
+        "objectives": state.objectives(),
     }
 
 

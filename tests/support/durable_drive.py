@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from stream_drive import batch_of, settings_of
+from stream_drive import OCCURRENCES, batch_of, settings_of
 
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.counts.slices import FixedSlices
@@ -19,7 +19,7 @@ from monitor.state import MemoryState
 from monitor.state.disk.durable import RocksState
 from monitor.stream import Stream
 
-SETTINGS = settings_of(unit=HOUR, correction=8, first_wait=3)
+SETTINGS = settings_of(unit=HOUR, correction=8, first_wait=3, objectives=OCCURRENCES)
 LAYOUT = SETTINGS.models["m"].layout
 PER_BATCH = 60
 PARTITION = "p/0"
@@ -35,6 +35,7 @@ def told(state):
         "dead letters": state.dead_letters(),
         "skipped": state.skipped(),
         "boundary": state.boundary(),
+        "objectives": state.objectives(),
     }
 
 

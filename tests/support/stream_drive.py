@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 
-from monitor.config import Duration, ModelSettings, Settings
+from monitor.config import Duration, ModelSettings, Objective, Settings
 from monitor.counts import Layout
 from monitor.join.events import Labels, Predictions, Words
 from monitor.sources.source import Batch, ModelEvents
+
+OCCURRENCES = (
+    Objective("recall", "recall", "1", "4", target=Decimal("0.9"), kind="occurrences"),
+    Objective("specificity", "specificity", "0", "4", "region=eu", target=Decimal("0.9"), kind="occurrences"),
+    Objective("accuracy", "accuracy", None, "4", target=Decimal("0.9"), kind="occurrences"),
+)
+"""Objectives whose events are counted with the batches."""
 
 
 class GivenSource:
