@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from monitor.clock import format_duration
+from monitor.config.alert_keys import OCCURRENCES, SHADOW
 from monitor.report import words
 from monitor.report.markup import Markup, joined, tag
-from monitor.report.objectives import OCCURRENCES, firing, standings
+from monitor.report.objectives import firing, standings
 from monitor.statistics.budget import BudgetState
 from monitor.statistics.ladder import PAGE
 
@@ -27,7 +28,6 @@ _STATES: Final = {
     BudgetState.OK: ("ok", "●", "ok"),
 }
 """Class, shape and words of each state, the most serious first."""
-_SHADOW: Final = "shadow"
 _FEW_PERCENT: Final = 10
 """Below it a percentage is shown with two digits that count."""
 _SERIOUS: Final = tuple(_STATES)
@@ -64,7 +64,7 @@ def state_badge(state: BudgetState) -> Markup:
 
 def _urgency(snapshot: Snapshot, standing: Standing) -> tuple[bool, int]:
     """Return what sorts: who is paged for first, then the most serious state."""
-    heard = standing.routing != _SHADOW and any(one.severity == PAGE for one in firing(snapshot, standing))
+    heard = standing.routing != SHADOW and any(one.severity == PAGE for one in firing(snapshot, standing))
     return not heard, _SERIOUS.index(standing.state)
 
 
@@ -131,7 +131,7 @@ def left_in_words(left: float | None) -> str:
 
 def _rings(alert: AlertEntry, now: int, standing: Standing) -> Markup:
     """Return since when an alert fires, and why."""
-    loud = f"would {alert.severity}" if standing.routing == _SHADOW else alert.severity
+    loud = f"would {alert.severity}" if standing.routing == SHADOW else alert.severity
     since = f" since {words.moment(alert.at)} ({words.length(max(now - alert.at, 0))}): "
     return tag("li", tag("b", loud, class_=alert.severity), since, alert.reason)
 
@@ -193,7 +193,7 @@ def _coming(standing: Standing) -> Markup | None:
 
 def _reach(standing: Standing) -> Markup | None:
     """Return what of an objective in the shadow was counted, and whom its alerts reach."""
-    if standing.routing == _SHADOW:
+    if standing.routing == SHADOW:
         times = "once" if standing.shadow_pages == 1 else f"{words.count(standing.shadow_pages)} times"
         paged = f"would have paged {times} so far" if standing.shadow_pages else "would not have paged so far"
         return tag("p", f"In the shadow: {paged}; it reaches nobody.", class_="note")

@@ -5,13 +5,15 @@ The same before the first evaluation, when nothing is known of any: zeros, `insu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from monitor.clock import SECOND, format_duration, format_time
+from monitor.config.budgets import asks_for_pages
 from monitor.statistics.budget import BudgetState, Standing, Tally
-from monitor.statistics.ladder import PAGE, TICKET, ladder
+from monitor.statistics.feasible import asked
+from monitor.statistics.ladder import ladder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from monitor.config import Objective, Settings
     from monitor.report.snapshot import AlertEntry, Snapshot
     from monitor.statistics.ladder import Level
-
-OCCURRENCES: Final = "occurrences"
 
 
 def standings(snapshot: Snapshot) -> list[Standing]:
@@ -37,12 +37,9 @@ def standings(snapshot: Snapshot) -> list[Standing]:
 
 
 def levels_asked(settings: Settings, objective: Objective, cadence: int) -> tuple[Level, ...]:
-    """Return the levels by which an objective is asked where its counters move every `cadence` (ms).
-
-    Timeslices look at a rolling window again and again: they give tickets alone. `routing: ticket` rules pages out.
-    """
-    pages = objective.kind == OCCURRENCES and objective.routing != TICKET
-    return tuple(level for level in ladder(settings.slo.period.millis, cadence) if pages or level.severity != PAGE)
+    """Return the levels by which an objective is asked where its counters move every `cadence` (ms)."""
+    pages = asks_for_pages(objective.kind, objective.routing)
+    return asked(ladder(settings.slo.period.millis, cadence), pages=pages)
 
 
 def firing(snapshot: Snapshot, standing: Standing) -> list[AlertEntry]:
