@@ -39,19 +39,19 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
-    from monitor.baselines.in_force import load_baselines
     from monitor.baselines.prospects import warnings
     from monitor.config import load, source_problems
+    from monitor.config.alert_doubts import alert_doubts
     from monitor.config.doubts import doubts
     from monitor.config.read import asks_for_kafka
 
     settings = load(args.config)
-    baselines = load_baselines(settings)
+    baselines = _baselines(settings)
     for line in _summary(settings, baselines):
         print(line)
     for_run = settings.source.kind is not None or asks_for_kafka(settings.source)
     unready = source_problems(settings) if for_run else []
-    for warning in (*unready, *doubts(settings), *warnings(settings, baselines)):
+    for warning in (*unready, *doubts(settings), *alert_doubts(settings), *warnings(settings, baselines)):
         print(f"warning: {warning}", file=sys.stderr)
     if args.connect:
         from monitor.cli.connect import connect
@@ -61,17 +61,38 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _baselines(settings: Settings) -> Baselines:
+    """Return the baselines. Raises InputError with every problem of files: baselines, targets above them, keys."""
+    from monitor.baselines.floors import floor_problems
+    from monitor.baselines.in_force import load_baselines
+    from monitor.config.key_files import key_file_problems
+    from monitor.errors import InputError
+
+    problems = key_file_problems(settings)
+    try:
+        baselines = load_baselines(settings)
+    except InputError as error:
+        raise InputError(*problems, *error.problems) from None
+    problems += floor_problems(settings, baselines)
+    if problems:
+        raise InputError(*problems)
+    return baselines
+
+
 def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood, line by line."""
+    from monitor.cli.check_budgets import alerting_lines
+
     yield f"{settings.path}: valid"
     yield from _source(settings.source)
     if settings.store is not None or settings.source.kind == "kafka":
         yield f"state      {settings.store or 'memory'}"
     host, port = settings.listen
     yield f"server     http://{f'[{host}]' if ':' in host else host}:{port}, every {settings.evaluate_every.text}"
+    yield from alerting_lines(settings)
     for model in settings.models.values():
         yield f"model      {model.name}" + (f" ({model.owner})" if model.owner else "")
-        yield from _model(model, baselines)
+        yield from _model(settings, model, baselines)
 
 
 def _source(source: SourceSettings) -> Iterator[str]:
@@ -96,8 +117,10 @@ def _named(**places: object) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {place}" for name, place in places.items() if place is not None)
 
 
-def _model(model: ModelSettings, baselines: Baselines) -> Iterator[str]:
+def _model(settings: Settings, model: ModelSettings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood of one model."""
+    from monitor.cli.check_budgets import budget_lines
+
     shown = ", ".join(model.classes[:_MOST_CLASSES]) + (", …" if len(model.classes) > _MOST_CLASSES else "")
     binary = len(model.classes) == 2  # noqa: PLR2004 - two classes are the binary case
     positive = f"; positive: {model.classes[model.layout.positive]}" if binary else ""
@@ -121,3 +144,4 @@ def _model(model: ModelSettings, baselines: Baselines) -> Iterator[str]:
             f"  objective  {objective.name}: {objective.metric}{of} over {objective.window}{where}, "
             f"at most {margin:g} worse than the folds"
         )
+        yield from budget_lines(settings, objective)
