@@ -15,22 +15,19 @@ from prometheus_client.registry import Collector
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
-from monitor.report.newest import newest
+from monitor.prometheus.measured import counted, measured, read_of
 from monitor.report.snapshot import Activity
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
-from monitor.statistics.budget import BudgetState, Tally
+from monitor.statistics.budget import BudgetState
 from monitor.statistics.gates import GateState
 from monitor.statistics.inspection import DELAYS, LATENCIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.config import Export, ModelSettings
+    from monitor.prometheus.measured import Sample
     from monitor.report.snapshot import Snapshot
     from monitor.statistics.inspection import Inspection
-    from monitor.statistics.report import MetricResult, WindowResult
-
-    Sample = tuple[catalog.Metric, dict[str, str], float]
 
 _OPENMETRICS: Final = "application/openmetrics-text"
 
@@ -55,15 +52,8 @@ class SnapshotCollector(Collector):
 
     def _samples(self) -> Iterator[Sample]:
         snapshot = self._snapshot
-        left_out = 0
-        room = snapshot.settings.export.max_series
-        for window, result in exported(snapshot):
-            samples = list(_measured(window, result))
-            if len(samples) > room:
-                left_out += len(samples)
-            else:
-                room -= len(samples)
-                yield from samples
+        samples, left_out = measured(snapshot.settings, snapshot.report.windows if snapshot.report else ())
+        yield from samples
         yield catalog.SERIES_LEFT_OUT, {}, left_out
         yield from _received(snapshot)
         if snapshot.report and snapshot.report.inspection:
@@ -92,77 +82,13 @@ class Exposition:
         return self._openmetrics, content_type
 
 
-def exported(snapshot: Snapshot) -> list[tuple[WindowResult, MetricResult]]:
-    """Return the results that Prometheus gets, the most important first: of objectives, of everything, of segments."""
-    ranked: tuple[list[tuple[WindowResult, MetricResult]], ...] = ([], [], [])
-    # Prometheus has one value of a series at a time.
-    for window in newest(snapshot.report.windows if snapshot.report else ()).values():
-        model = snapshot.settings.models[window.model]
-        for result in window.metrics:
-            rank = _rank(snapshot.settings.export, model, window.segment, result)
-            if rank is not None:
-                ranked[rank].append((window, result))
-    return [pair for pairs in ranked for pair in pairs]
-
-
-def _rank(export: Export, model: ModelSettings, segment: str | None, result: MetricResult) -> int | None:
-    """Return 0 for a metric of an objective (there and in everything), 1 or 2 for what `export` names, else None."""
-    for objective in model.objectives:
-        same = (objective.metric, objective.class_) == (result.metric, result.class_)
-        if same and segment in (None, objective.segment):
-            return 0
-    if result.metric not in export.metrics:
-        return None
-    if segment is None:
-        return 1
-    return 2 if export.segments else None
-
-
-def _measured(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
-    """Yield the series of one result; what is undefined has no series."""
-    labels = {
-        "model": window.model,
-        "version": window.version,
-        "segment": window.segment or "",
-        "window": window.window,
-        "maturity": window.maturity.value,
-        "metric": result.metric,
-    }
-    if result.class_ is not None:
-        labels["class"] = result.class_
-    to = catalog.measured(result.metric, result.class_)
-    values = (
-        (catalog.SUPPORT if result.metric == "support" else to.value, result.value),
-        (to.lower, result.lower),
-        (to.upper, result.upper),
-        (to.baseline, result.baseline),
-        (to.baseline_lower, result.baseline_lower),
-        (to.baseline_upper, result.baseline_upper),
-        (to.labels, result.n),
-    )
-    for metric, value in values:
-        if value is not None:
-            yield metric, labels, value
-    if result.verdict is not None:
-        for verdict in ("ok", "worse", "unknown"):
-            yield catalog.VERDICT, {**labels, "verdict": verdict}, float(result.verdict.value.lower() == verdict)
-
-
 def _received(snapshot: Snapshot) -> Iterator[Sample]:
     """Yield what came in. Counters of what is configured begin at zero, so that their first increase is seen."""
     for name, model in snapshot.settings.models.items():
         activity = snapshot.activity.get(name, Activity())
-        for version in sorted({*model.baseline, *activity.predictions}):
-            labels = {"model": name, "version": version}
-            yield catalog.PREDICTIONS, labels, activity.predictions.get(version, 0)
+        yield from read_of(model, activity)
         for outcome in catalog.FINAL_OUTCOMES:
             yield catalog.LABELS, {"model": name, "outcome": outcome}, getattr(activity.totals, outcome)
-        for metric, at in (
-            (catalog.LAST_PREDICTION, activity.last_prediction_at),
-            (catalog.LAST_LABEL, activity.last_label_at),
-        ):
-            if at is not None:
-                yield metric, {"model": name}, at / SECOND
     totals = snapshot.totals
     yield catalog.WAITING_PREDICTIONS, {}, totals.waiting
     yield catalog.WAITING_LABELS, {}, totals.labels_waiting
@@ -202,24 +128,14 @@ def _inspected(inspection: Inspection) -> Iterator[Sample]:
 
 def _promised(snapshot: Snapshot) -> Iterator[Sample]:
     """Yield the counters of each objective with a target, which begin at zero, and where it stands."""
-    for name, model in snapshot.settings.models.items():
-        for objective in model.objectives:
-            if objective.target is not None:
-                yield from counted(name, objective.name, snapshot.tallies.get((name, objective.name), Tally()))
+    for model in snapshot.settings.models.values():
+        yield from counted(snapshot.tallies, model)
     for standing in snapshot.objectives:
         labels = {"model": standing.model, "slo": standing.slo}
         for state in BudgetState:
             yield catalog.SLO_STATE, {**labels, "state": state.value}, float(state is standing.state)
         if standing.budget_left is not None:
             yield catalog.SLO_BUDGET_LEFT, labels, standing.budget_left
-
-
-def counted(model: str, slo: str, tally: Tally) -> Iterator[Sample]:
-    """Yield the counters of one objective."""
-    labels = {"model": model, "slo": slo}
-    yield catalog.SLO_EVENTS, labels, tally.events
-    yield catalog.SLO_BAD, labels, tally.bad
-    yield catalog.SLO_SKIPPED, labels, tally.skipped
 
 
 def _read(snapshot: Snapshot) -> Iterator[Sample]:
