@@ -62,11 +62,11 @@ def budget_lines(settings: Settings, objective: Objective) -> Iterator[str]:
 def _level(level: Level, target: Decimal, events: str) -> str:
     """Say when a level rings: share, windows, and how many bad ones that is at least."""
     long, short = format_duration(level.long), format_duration(level.short)
-    least = level.least_events(target)
+    least, bad = level.least_events(target), least_bad(level, target)
+    share, factor = _percent(level.threshold(target)), f"{level.factor.normalize():f}x"
     return (
-        f"      {level.severity:<6} when more than {_percent(level.threshold(target))} are bad of the last {long} and of "
-        f"the last {short} ({level.factor.normalize():f}x), from {least:,} {events} on: {least_bad(level, target):,} bad "
-        f"of {least:,}"
+        f"      {level.severity:<6} when more than {share} are bad of the last {long} and of the last {short} ({factor}), "
+        f"from {least:,} {events} on: {bad:,} bad of {least:,}"
     )
 
 
