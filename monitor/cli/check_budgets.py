@@ -65,8 +65,8 @@ def _level(level: Level, target: Decimal, events: str) -> str:
     least, bad = level.least_events(target), least_bad(level, target)
     share, factor = _percent(level.threshold(target)), f"{level.factor.normalize():f}x"
     return (
-        f"      {level.severity:<6} when more than {share} are bad of the last {long} and of the last {short} ({factor}), "
-        f"from {least:,} {events} on: {bad:,} bad of {least:,}"
+        f"      {level.severity:<6} when more than {share} of the last {long} and of the last {short} are bad "
+        f"({factor}), from {least:,} {events} on: {bad:,} bad of {least:,}"
     )
 
 

@@ -56,7 +56,8 @@ SLO_TABLE = Table("slo", "Error budgets.", (PERIOD, SCRAPE_INTERVAL, RETENTION))
 FALSE_PAGES = Key(
     "false_pages_per_month",
     kinds.POSITIVE,
-    "How many pages a month may come although nothing is wrong: shared by all paging objectives of timeslices.",
+    "How many pages a month may come although nothing is wrong: shared by all paging objectives of timeslices. "
+    "No alert rests on it yet.",
 )
 JOB = Key(
     "job", kinds.TEXT, "The label `job` that Prometheus gives the daemon's series.", Alerting().job, "`foldwatch`"
