@@ -45,6 +45,7 @@ def configuration_text(predictions: str, labels: str | None, output: Path | None
         "# Every key: docs/reference/configuration.md",
         "source:",
         *_source(predictions, labels, output, ours, theirs, segments, scored=any(model.positive for model in models)),
+        *_alerting(),
         "models:",
     ]
     for model in models:
@@ -124,6 +125,17 @@ def _scores(ours: Fields) -> Iterator[str]:
         yield from (f"        {_quoted(class_)}: {_quoted(column)}" for class_, column in ours.scores.items())
 
 
+def _alerting() -> Iterator[str]:
+    """Yield, as comments, what alerts need: nobody can guess whom they shall reach."""
+    yield "# Alerts: `foldwatch rules` writes them for Prometheus and Alertmanager, of objectives with a `target`."
+    yield _noted("# slo: {period: 28d, retention: 30d}", "an error budget's length; how long Prometheus keeps samples")
+    yield "# alerting:"
+    yield _noted("#   grafana_url: https://grafana.example.com", "alerts link to it")
+    yield _noted("#   pagerduty_key_file: secrets/pagerduty.key", "the file holds the key; for pages")
+    yield _noted("#   slack_url_file: secrets/slack.url", "the file holds the webhook's address; for pages and tickets")
+    yield _noted('#   slack_channel: "#ml-alerts"', "in quotes: an unquoted # begins a comment")
+
+
 def _model(model: ModelGuess, segments: Mapping[str, Because], ours: Fields) -> Iterator[str]:
     """Yield the lines of one model."""
     yield f"  {_quoted(model.name)}:"
@@ -154,6 +166,9 @@ def _model(model: ModelGuess, segments: Mapping[str, Because], ours: Fields) -> 
     else:
         of, why = "metric: macro_recall", "every class counts the same"
     yield _noted(f"      - {{name: recall, {of}, window: {window}}}", why)
+    floor = "metric: accuracy" if model.positive is None else of
+    yield "      # An absolute floor: each labelled prediction counts once. `check` shows what rings when."
+    yield f"      # - {{name: floor, {floor}, window: {window}, kind: occurrences, target: 0.95, routing: page}}"
 
 
 def _noted(line: str, why: str) -> str:

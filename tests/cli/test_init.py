@@ -1,6 +1,7 @@
 import gzip
 import json
 import random
+import re
 import time
 from datetime import UTC, datetime
 
@@ -125,6 +126,23 @@ def write_gzip(path, rows):
 
 def write_zst(path, rows):
     path.write_bytes(zstandard.compress(flat(rows).write_ndjson().encode()))
+
+
+def test_what_it_shows_of_alerts_as_comments_is_valid_without_the_comment_signs(tmp_path, guessed, logs, capsys):
+    _, text = guessed(*logs(*churn()))
+    shown = re.sub(r"^( *)# (?=slo:|alerting:|  [a-z_]+: |- \{)", r"\1", text, flags=re.MULTILINE)
+    path = tmp_path / "shown.yaml"
+    path.write_text(shown, encoding="utf-8")
+    (tmp_path / "secrets").mkdir()
+    for name in ("pagerduty.key", "slack.url"):
+        (tmp_path / "secrets" / name).write_text("placeholder")
+    assert main(["check", "--config", str(path)]) == 0
+    said = capsys.readouterr()
+    assert ["nothing compared" in line for line in said.err.splitlines()] == [True]
+    settings = load(path)
+    _, floor = settings.models["model"].objectives
+    assert (floor.kind, floor.routing, str(floor.target)) == ("occurrences", "page", "0.95")
+    assert settings.alerting.slack_channel == "#ml-alerts"
 
 
 @pytest.mark.parametrize(
