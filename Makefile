@@ -79,7 +79,7 @@ docs: $(VENV)/.dev ## write docs/reference/ anew from the code
 
 .PHONY: system
 system: ## install the system packages that tests need (Debian, Ubuntu), elsewhere name them
-	@scripts/system-packages chromium prometheus openjdk-17-jre-headless maven openssl
+	@scripts/system-packages chromium prometheus prometheus-alertmanager openjdk-17-jre-headless maven openssl
 
 .PHONY: lock
 lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones

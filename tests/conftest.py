@@ -34,6 +34,24 @@ def promtool() -> str:
 
 
 @pytest.fixture(scope="session")
+def prometheus() -> str:
+    """Path of Prometheus itself, which tests/support/alert_stack.py starts."""
+    return _tool("prometheus", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> str:
+    """Path of Alertmanager, which tests/support/alert_stack.py starts."""
+    return _tool("prometheus-alertmanager", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    """Path of Alertmanager's own checker."""
+    return _tool("amtool", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a browser that runs without a screen."""
     return _tool("chromium", "chromium")
