@@ -9,28 +9,33 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from monitor import __version__
-from monitor.alerting.verdicts import VerdictAlerts
+from monitor.alerting.alarm import Alarm
 from monitor.clock import ManualClock
 from monitor.counts.slices import FixedSlices, slice_length
-from monitor.report.course import Courses, judged
+from monitor.report.course import Courses
 from monitor.report.history import History
 from monitor.report.newest import Newest
 from monitor.report.snapshot import Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.state.memory import MemoryState
+from monitor.statistics.ladder import PAGE
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import Span, replay_schedule
 from monitor.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from monitor.config import Settings
     from monitor.sources.logs.replay import Replay
     from monitor.sources.source import Batch
     from monitor.statistics.baseline import Baseline
+    from monitor.statistics.budget import Tally
     from monitor.statistics.report import WindowResult
     from monitor.statistics.schedule import Due
+
+    Counters = Mapping[tuple[str, str], Tally]
+    """(model, the objective's name) -> its counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,11 @@ class Replayed:
     def worse(self) -> bool:
         """Tell whether any mature window of an objective was WORSE."""
         return any(course.worse for course in self.snapshot.courses)
+
+    @property
+    def paged(self) -> bool:
+        """Tell whether any page rang that somebody would have heard."""
+        return any(alert.severity == PAGE for alert in self.snapshot.alerts)
 
 
 class _Arrived:
@@ -71,6 +81,24 @@ class _Arrived:
         self._replay.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Moves the clock and reads what has arrived by then."""
+
+    clock: ManualClock
+    stream: Stream
+    reporter: Reporter
+
+    def until(self, moment: int) -> None:
+        """Read everything that arrived at or before `moment`."""
+        self.clock.move_to(moment)
+        read = 1
+        while read:
+            step = self.stream.step()
+            self.reporter.apply(step.slices)
+            read = step.read
+
+
 def run(
     settings: Settings,
     replay: Replay,
@@ -78,41 +106,51 @@ def run(
     every: int,
     *,
     listen: Iterable[Callable[[WindowResult], None]] = (),
+    count: Iterable[Callable[[int, Counters], None]] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
     """Replay history and report its windows, whose ends fall on multiples of `every` (ms) since the epoch.
 
-    `listen` hear every window result, in the report's order; `progress` is told the moment up to which everything has
-    been replayed.
+    `listen` hear every window result, in the report's order. `count` hear the counters of objectives with a target:
+    zeros at the last multiple of `every` before the log begins, then what they are at each multiple of it. `progress`
+    is told the moment up to which everything has been replayed.
     """
     clock = ManualClock(replay.first_arrival)
     state = MemoryState(settings.models)
     lengths = [window.millis for model in settings.models.values() for window in model.windows]
     stream = Stream(settings, _Arrived(replay, clock), state, FixedSlices(slice_length([every, *lengths])))
     reporter = Reporter(settings, state, promises_by_model(baselines))
-    history, courses, alerts = History(settings), Courses(settings.models), VerdictAlerts()
-    newest = Newest()
+    reading = _Reading(clock, stream, reporter)
+    history, courses, newest = History(settings), Courses(settings.models), Newest()
+    begun = replay.first_arrival // every * every
+    alarm = Alarm(settings, state, begun, every=every)
     hearers = [newest.add, history.add, courses.observe, *listen]
+    counting = tuple(count)
 
-    def move_to(moment: int) -> None:
-        clock.move_to(moment)
-        read = 1
-        while read:
-            step = stream.step()
-            reporter.apply(step.slices)
-            read = step.read
-
-    for as_of, due in _moments(settings, replay, every):
-        if not state.series() and (replay.next_arrival or as_of) > as_of:
-            continue  # a gap in the log: every window is empty
-        move_to(as_of)
-        for result in reporter.report(due):
-            for hear in hearers:
+    def evaluate(moment: int, due: Mapping[str, Sequence[Due]]) -> None:
+        results = reporter.report(due)
+        for hear in hearers:
+            for result in results:
                 hear(result)
-            for seen in judged(settings.models[result.model], result):
-                alerts.observe(seen)
+        alarm.observe(moment, results)
+        if moment % every == 0:
+            tell(moment)
+
+    def tell(moment: int) -> None:
+        for hear in counting:
+            hear(moment, alarm.tallies)
+
+    tell(begun)
+    last_read = begun
+    for as_of, due in _moments(settings, replay, every):
+        if state.series() or (replay.next_arrival or as_of) <= as_of:
+            reading.until(as_of)
+            last_read = as_of
+        elif _is_quiet(as_of, last_read, replay.next_arrival or as_of, settings.slo.period.millis):
+            continue  # a gap in the log: every window is empty, those of error budgets too
+        evaluate(as_of, due)
         progress(as_of)
-    move_to(replay.last_arrival)
+    reading.until(replay.last_arrival)
     progress(replay.last_arrival)
     snapshot = Snapshot(
         settings,
@@ -121,27 +159,41 @@ def run(
         report=Report(replay.last_arrival, tuple(newest.view().values()), stream.totals()),
         history=history.view(),
         baselines=baselines,
-        alerts=alerts.alerts,
         courses=courses.courses,
     )
-    return Replayed(snapshot, replay.first_arrival, replay.last_arrival)
+    return Replayed(alarm.shown(snapshot), replay.first_arrival, replay.last_arrival)
+
+
+def _is_quiet(moment: int, since: int, until: int, reach: int) -> bool:
+    """Tell whether no window of `reach` ms that ends at `moment` touches anything before `since` or from `until` on.
+
+    Of a longer gap its first and its last `reach` are gone through, so that increases are what Prometheus would see.
+    """
+    return since + reach < moment < until - reach
 
 
 def _moments(settings: Settings, replay: Replay, every: int) -> Iterator[tuple[int, dict[str, list[Due]]]]:
-    """Yield each moment at which windows are due, in order, with these windows by model."""
+    """Yield each moment at which windows are due, in order, with these windows by model.
+
+    Where there are error budgets every multiple of `every` within the log is among them, whatever is due there.
+    """
     last = replay.last_predicted_at
     if last is None:
         return
     span = Span(replay.first_arrival, last, replay.last_arrival)
     plans = [_plan(name, settings, every, span) for name in settings.models]
+    if any(objective.target is not None for model in settings.models.values() for objective in model.objectives):
+        steps = range((span.first_prediction // every + 1) * every, span.last_arrival + 1, every)
+        plans.append((moment, "", None) for moment in steps)
     for as_of, group in groupby(heapq.merge(*plans, key=itemgetter(0)), key=itemgetter(0)):
         due: dict[str, list[Due]] = {}
         for _, name, window in group:
-            due.setdefault(name, []).append(window)
+            if window is not None:
+                due.setdefault(name, []).append(window)
         yield as_of, due
 
 
-def _plan(name: str, settings: Settings, every: int, span: Span) -> Iterator[tuple[int, str, Due]]:
+def _plan(name: str, settings: Settings, every: int, span: Span) -> Iterator[tuple[int, str, Due | None]]:
     """Yield (as of, model, window) of one model in order."""
     model = settings.models[name]
     windows = [(window.text, window.millis) for window in model.windows]

@@ -10,11 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor import __version__
-from monitor.alerting.verdicts import PART, VerdictAlerts
+from monitor.alerting.alarm import Alarm
 from monitor.clock import HOUR, SECOND, format_time
 from monitor.counts.slices import AgingSlices
 from monitor.errors import SourceUnavailable, StateBroken
-from monitor.report.course import judged
 from monitor.report.history import History
 from monitor.report.inspecting import PART as SAMPLES
 from monitor.report.inspecting import Gates
@@ -22,6 +21,7 @@ from monitor.report.restored import Redrawn
 from monitor.report.snapshot import Activity, Reading, Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.serve import Probes, Server
+from monitor.sources.certificates import Expiry
 from monitor.state.history import Archive, Record
 from monitor.state.memory import MemoryState
 from monitor.statistics.doubts import marked
@@ -91,9 +91,17 @@ class Daemon:
         self._gates = Gates(settings, self._state)
         self._archive = Archive(self._state)
         self._history = History(settings)
-        self._alerts = VerdictAlerts()
+        self._alarm = Alarm(settings, self._state, now)
+        self._expiry = Expiry(settings.source.security)
         self._halt = Halt(settings.source.dead_letters.halt_share)
-        self._snapshot = Snapshot(settings, __version__, now, baselines=baselines)
+        self._snapshot = Snapshot(
+            settings,
+            __version__,
+            now,
+            baselines=baselines,
+            tallies=self._alarm.tallies,
+            tls_expiry=self._expiry.at(now),
+        )
         self._trouble: str | None = "the source has not been read yet"
         self._last_round = monotonic()
         self._shown_at, self._unshown = self._last_round, False
@@ -123,21 +131,24 @@ class Daemon:
         begun, now = self._monotonic(), self._clock.now()
         self._stream.age(now)
         redrawn = Redrawn(self._history.wanted)
-        parts: dict[str, dict[bytes, int]] = {PART: {}, SAMPLES: {}}
+        parts: dict[str, list[tuple[int, bytes]]] = {name: [] for name in (*self._alarm.names, SAMPLES)}
+        since = None
         try:
             for record in self._archive.restore(now):
+                since = record.as_of if since is None else since
                 redrawn.add(record)
                 for name, known in parts.items():
-                    known.setdefault(record.parts.get(name, b""), record.as_of)
+                    if name in record.parts:
+                        known.append((record.as_of, record.parts[name]))
         except StateBroken as error:
             LOG.warning("history left out", extra={"why": str(error)})
             return
         self._history.restore(redrawn.tracks())
-        self._alerts.restore(filter(None, parts[PART]), self._settings.models, now)
-        self._gates.restore(filter(None, parts[SAMPLES]))
-        if parts[PART]:
+        self._alarm.restore(parts, now)
+        self._gates.restore(dict.fromkeys(part for _, part in parts[SAMPLES]))
+        if since is not None:
             seconds = round(self._monotonic() - begun, 3)
-            LOG.info("restored", extra={"since": format_time(min(parts[PART].values())), "seconds": seconds})
+            LOG.info("restored", extra={"since": format_time(since), "seconds": seconds})
 
     def _loop(self, stop: threading.Event) -> None:
         """Read, evaluate when it is time, and rest where there is nothing to read."""
@@ -225,9 +236,8 @@ class Daemon:
         results = marked(inspection, self._reporter.report(due))
         self._stream.age(now)
         self._history.add_all(results)
-        for result in results:
-            for seen in judged(self._settings.models[result.model], result):
-                self._alerts.observe(seen)
+        self._alarm.observe(now, results)
+        self._alarm.warn()
         self._record(now, results)
         whole = total(totals.values(), self._state.dead_letters(), self._state.skipped())
         self._publish(Report(now, tuple(results), whole, inspection), totals)
@@ -239,17 +249,17 @@ class Daemon:
         plotted = [(window, self._history.plotted(window)) for window in results]
         # An hour keeps its last record alone, so each tells which alerts ended in its hour.
         since = now - now % HOUR
-        parts = {PART: self._alerts.packed(since), SAMPLES: self._gates.packed(since)}
+        parts = {**self._alarm.parts(since), SAMPLES: self._gates.packed(since)}
         self._archive.append(Record.of(now, [(window, shown) for window, shown in plotted if shown], parts))
 
     def _publish(self, report: Report, totals: Mapping[str, Totals]) -> None:
         """Show a report from now on."""
         self._snapshot = replace(
-            self._snapshot,
+            self._alarm.shown(self._snapshot),
             report=report,
             history=self._history.view(),
             activity={name: self._activity(name, totals[name]) for name in self._settings.models},
-            alerts=self._alerts.alerts,
+            tls_expiry=self._expiry.at(report.as_of),
             announcement=self._announce(report.as_of) if self._announce else None,
         )
         self._show()

@@ -1,26 +1,32 @@
-"""Alerts of verdicts: each change of an objective into WORSE on mature windows is one ticket.
+"""Alerts of verdicts: each change of an objective without an error budget into WORSE on mature windows is one ticket.
 
 A verdict looks at a rolling window again and again, so it cries wolf more often than its level says: it may give
-tickets, never pages.
+tickets, never pages. An objective with a target rings by its error budget instead.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from monitor.alerting.alert import Alert
+from monitor.alerting.episodes import Episodes
+from monitor.report.course import judged
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from monitor.alerting.source import Kept
     from monitor.config import ModelSettings
     from monitor.report.course import Judged
-    from monitor.statistics.report import MetricResult
+    from monitor.statistics.budget import Tally
+    from monitor.statistics.report import MetricResult, WindowResult
+
+    EpisodeKey = tuple[str, str, str]
+    """(model, version, the objective's name)."""
 
 ALERT: Final = "FoldwatchObjectiveWorse"
 PART: Final = "alerts"
@@ -28,22 +34,51 @@ PART: Final = "alerts"
 
 
 class VerdictAlerts:
-    """Follows the objectives' verdicts through time and keeps their episodes."""
+    """Follows the verdicts of objectives without a target through time and keeps their episodes."""
 
-    def __init__(self) -> None:
-        """Begin with nothing open."""
-        self._episodes: list[Alert] = []
-        self._open: dict[tuple[str, str, str], int] = {}
+    def __init__(self, models: Mapping[str, ModelSettings], every: int | None = None) -> None:
+        """Begin with nothing open.
 
-    def observe(self, seen: Judged) -> None:
-        """Take the verdicts in the order of `as_of`; provisional windows say nothing here."""
-        window, result = seen.window, seen.result
-        if window.maturity is not Maturity.MATURE:
+        `every`: mature windows are due at multiples of so many ms behind the label horizon, as in a backtest; None: at
+        each evaluation.
+        """
+        self._models, self._every = models, every
+        self._promised = {
+            (model.name, o.name, o.metric, o.class_, o.segment)
+            for model in models.values()
+            for o in model.objectives
+            if o.target is None
+        }
+        self._episodes: Episodes[EpisodeKey] = Episodes(lambda alert: (alert.model, alert.version, alert.slo))
+
+    @property
+    def part(self) -> str:
+        """Name of what `packed` returns."""
+        return PART
+
+    def observe(self, now: int, tallies: Mapping[tuple[str, str], Tally], results: Sequence[WindowResult]) -> None:
+        """Take an evaluation; provisional windows and counters say nothing here."""
+        del tallies
+        if not self._promised:
             return
+        seen = set()
+        for result in results:
+            if result.maturity is Maturity.MATURE:
+                for one in judged(self._models[result.model], result):
+                    if one.objective.target is None:
+                        seen.add(self._observe(one))
+        for key in self._episodes.open():
+            if key not in seen and self._are_due(key[0], now):
+                self._episodes.end(key, now)  # no window of this version holds predictions any more
+
+    def _observe(self, seen: Judged) -> EpisodeKey:
+        window, result = seen.window, seen.result
         key = (window.model, window.version, seen.objective.name)
-        if result.verdict is Verdict.WORSE and key not in self._open:
-            self._open[key] = len(self._episodes)
-            self._episodes.append(
+        if result.verdict is not Verdict.WORSE:
+            self._episodes.end(key, window.as_of)
+            return key
+        if key not in self._episodes:
+            self._episodes.begin(
                 Alert(
                     alert=ALERT,
                     severity="ticket",
@@ -59,47 +94,36 @@ class VerdictAlerts:
                     reason=worse_in_words(result),
                 )
             )
-        elif result.verdict is not Verdict.WORSE and key in self._open:
-            at = self._open.pop(key)
-            self._episodes[at] = replace(self._episodes[at], resolved_at=window.as_of)
+        return key
+
+    def _are_due(self, model: str, now: int) -> bool:
+        """Tell whether an evaluation at `now` asks for the mature windows of a model."""
+        return self._every is None or (now - self._models[model].label_horizon.millis) % self._every == 0
 
     def packed(self, since: int) -> bytes:
         """Return the episodes that last, and those that ended at `since` or later."""
-        return msgspec.msgpack.encode(
-            [alert for alert in self._episodes if alert.resolved_at is None or alert.resolved_at >= since]
-        )
+        return msgspec.msgpack.encode(self._episodes.lasting(since))
 
-    def restore(self, packed: Iterable[bytes], models: Mapping[str, ModelSettings], now: int) -> None:
+    def restore(self, kept: Kept, now: int) -> None:
         """Go on with the episodes of an earlier process, as packed one evaluation after the other.
 
-        An episode goes on as long as its objective is configured; that of an objective which is gone ends now. What
-        cannot be read, of a newer foldwatch, is passed over.
+        An episode goes on as long as its objective is configured; that of an objective which is gone, or which has got
+        an error budget, ends now. What cannot be read, of a newer foldwatch, is passed over.
         """
-        known: dict[tuple[str, str, str, int], Alert] = {}
-        for part in packed:
+        known: list[Alert] = []
+        for part in dict.fromkeys(part for _, part in kept):
             with suppress(msgspec.MsgspecError):
-                for alert in msgspec.msgpack.decode(part, type=list[Alert]):
-                    known[alert.model, alert.version, alert.slo, alert.at] = alert
-        promised = {
-            (model.name, o.name, o.metric, o.class_, o.segment) for model in models.values() for o in model.objectives
-        }
-        self._episodes = sorted(known.values(), key=lambda alert: (alert.at, alert.model, alert.version, alert.slo))
-        for at, alert in enumerate(self._episodes):
-            if alert.resolved_at is not None:
-                continue
-            key = (alert.model, alert.version, alert.slo)
-            earlier = self._open.get(key)
-            if earlier is not None:
-                self._episodes[earlier] = replace(self._episodes[earlier], resolved_at=alert.at)
-            if (alert.model, alert.slo, alert.metric, alert.class_, alert.segment) in promised:
-                self._open[key] = at
-            else:
-                self._episodes[at] = replace(alert, resolved_at=now)
+                known += msgspec.msgpack.decode(part, type=list[Alert])
+        self._episodes.restore(
+            known,
+            now,
+            lambda a: (a.model, a.slo, a.metric, a.class_, a.segment) in self._promised,
+        )
 
     @property
     def alerts(self) -> Sequence[Alert]:
         """Every episode so far, in time order."""
-        return tuple(self._episodes)
+        return self._episodes.alerts
 
 
 def worse_in_words(result: MetricResult) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitor.config import Settings
 
-FOUND_WORSE = 1
+FOUND = 1
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,8 +39,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--html", metavar="F", help="write the page of the whole period as one file; - for stdout")
     parser.add_argument(
         "--fail-on",
-        choices=("worse",),
-        help="exit with 1 if any mature window of an objective is WORSE",
+        choices=("worse", "page"),
+        help="exit with 1 if any mature window of an objective is WORSE, or if any page rang (not in the shadow)",
     )
 
 
@@ -101,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
         progress.stop()
     console = terminal(sys.stderr if "-" in (args.json, args.html) else sys.stdout)
     console.print(summary(snapshot))
-    return FOUND_WORSE if args.fail_on == "worse" and replayed.worse else 0
+    found = {"worse": replayed.worse, "page": replayed.paged}
+    return FOUND if args.fail_on is not None and found[args.fail_on] else 0
 
 
 def _every(text: str | None, settings: Settings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -68,7 +69,8 @@ def settings(listen: tuple[str, int], seconds: float | None) -> Settings:
     It evaluates every second, and more often where the whole story has to be told in fewer than a minute.
     """
     objectives = tuple(
-        Objective(f"recall-{name}", "recall", name, WINDOW.text, margin=MARGIN, target=0.9) for name in CLASSES
+        Objective(f"recall-{name}", "recall", name, WINDOW.text, margin=MARGIN, target=Decimal("0.9"))
+        for name in CLASSES
     )
     model = ModelSettings(
         name=MODEL,
