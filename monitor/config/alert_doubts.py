@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _KEPT_UNLESS_TOLD = 15 * DAY
 """Prometheus' own `--storage.tsdb.retention.time`."""
+_OURS = {
+    "summary": "choose another name, such as `hypothesis`",
+    "description": "choose another name, such as `hypothesis`",
+    "runbook_url": "write `runbook` for a runbook of its own",
+    "dashboard_url": "choose another name, such as `panel`",
+}
+"""Annotations that our rules write themselves -> what to do for one's own."""
 
 
 def alert_doubts(settings: Settings) -> Iterator[Problem]:
@@ -52,6 +59,11 @@ def alert_doubts(settings: Settings) -> Iterator[Problem]:
         yield Problem(
             f"{file}: alerting.slack_channel", "is of no use without `slack_url_file`", "add it, or remove the channel"
         )
+    for model in settings.models.values():
+        for i, objective in enumerate(model.objectives):
+            for name in sorted(objective.annotations.keys() & _OURS.keys()):
+                place = f"{file}: models.{model.name}.objectives[{i}].annotations.{name}"
+                yield Problem(place, "alerts have one of this name already, which wins", _OURS[name])
 
 
 def _some(names: list[str]) -> str:

@@ -306,3 +306,16 @@ def test_where_all_is_in_the_shadow_nobody_needs_to_be_told(checked):
 
 def test_a_short_period_fits_what_prometheus_keeps_by_itself(checked):
     assert checked(CONFIG.replace("{retention: 30d}", "{period: 15d}"))[::2] == (0, [])
+
+
+def test_an_annotation_that_alerts_write_themselves_is_warned_of(checked):
+    texts = '{escalation: me, summary: s, runbook_url: "https://a.example", description: d, dashboard_url: u}'
+    code, _, lines = checked(CONFIG.replace("target: 0.95", f"target: 0.95, annotations: {texts}"))
+    assert code == 0
+    assert [line.split(": ")[2].rpartition(".")[2] for line in lines] == [
+        "dashboard_url",
+        "description",
+        "runbook_url",
+        "summary",
+    ]
+    assert "write `runbook` for a runbook of its own" in lines[2]
