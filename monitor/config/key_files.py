@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from monitor.config.settings import Settings
 
+_ENOUGH = 64 * 2**10
+"""Bytes that are looked at: what begins with so many blanks is no key."""
+
 
 def require_key_files(settings: Settings) -> None:
     """Raise InputError where a key file of `alerting` is missing, empty or cannot be read."""
@@ -42,7 +45,10 @@ def _unusable(path: Path) -> str:
     finding = unreadable(path)
     if finding:
         return finding
+    if not path.is_file():
+        return "is no file: whoever reads it would wait"
     try:
-        return "" if path.read_bytes().strip() else "is empty"
+        with path.open("rb") as file:
+            return "" if file.read(_ENOUGH).strip() else "is empty"
     except (OSError, ValueError) as error:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"

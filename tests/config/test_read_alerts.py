@@ -1,4 +1,5 @@
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -134,6 +135,12 @@ def test_key_files_are_demanded_by_those_who_need_them_alone(read, tmp_path):
     for name in ("pd", "slack"):
         (tmp_path / name).write_bytes(b"\xff\n")
     require_key_files(settings)
+
+
+def test_a_key_file_that_is_a_pipe_is_not_waited_for(read, tmp_path):
+    os.mkfifo(tmp_path / "pd")
+    (problem,) = key_file_problems(read(f"alerting: {{pagerduty_key_file: pd}}\n{MODELS}"))
+    assert problem.finding.startswith(f"{tmp_path}/pd is no file")
 
 
 def test_without_key_files_none_is_demanded(read):
