@@ -26,7 +26,7 @@ def test_a_clock_that_jumps_by_an_hour_both_ways_changes_no_count(scene_of):
         read += len(piece)
         daemon.settle(read)
         assert daemon.get("-/healthy")[0] == 200
-    ends_well(scene, daemon)
+    ends_well(scene, daemon, orderly=False)
 
 
 @pytest.mark.parametrize("client", ["kafka-python", "confluent"])

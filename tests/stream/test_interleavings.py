@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from decimal import Decimal
 from functools import cache
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scripted_client import ScriptedClient, ticking
 
 from monitor.clock import HOUR, MINUTE, ManualClock
-from monitor.config import Duration, Input, ModelSettings, Settings, SourceSettings
+from monitor.config import Duration, Input, ModelSettings, Objective, Settings, SourceSettings
 from monitor.counts import Layout
 from monitor.counts.slices import AgingSlices
 from monitor.sources.broker.client import Partition
@@ -32,6 +33,10 @@ MODEL = ModelSettings(
     Duration(2 * HOUR, "2h"),
     Duration(30 * MINUTE, "30m"),
     segments={"region": ("eu", "us")},
+    objectives=(
+        Objective("right", "accuracy", None, "1h", target=Decimal("0.9"), kind="occurrences"),
+        Objective("b", "recall", "b", "1h", "region=us", target=Decimal("0.9"), kind="occurrences"),
+    ),
 )
 SETTINGS = Settings(
     {"m": MODEL},
@@ -50,7 +55,7 @@ def history(seed):
             "prediction_id": f"{number}-{part}-{one}",
             "predicted_at": AT + number * HOUR + rng.randrange(1_000),
             "y_pred": rng.choice("ab"),
-            "region": rng.choice(["eu", "us"]),
+            "segment": {"region": rng.choice(["eu", "us"])},
         }
         rounds[number][Partition("p", part)] += [prediction] * rng.choice([1, 1, 1, 2])
         # One label: of several the order of reading says which is the correction. Some come before, some too late.
@@ -79,7 +84,7 @@ def counted(rounds, script):
     while quiet < 20:  # long enough for the ends to be asked for once more
         quiet = 0 if stream.step().read or not client.done else quiet + 1
     slices = {each: dict(state.slices(each, 0, AT + 1000 * HOUR)) for each in state.series()}
-    return slices, stream.totals(), state.skipped(), state.rows("m")
+    return slices, state.objectives(), stream.totals(), state.skipped(), state.rows("m")
 
 
 @cache
@@ -92,7 +97,9 @@ SPEEDS = st.lists(st.tuples(st.integers(0, 2 * PARTS - 1), st.integers(0, 30), s
 
 
 def test_most_has_been_forgotten_in_the_end():
-    _, totals, skipped, rows = expected(1)
+    _, objectives, totals, skipped, rows = expected(1)
+    assert objectives["m", "right"].events == totals.matched
+    assert objectives["m", "right"].events > objectives["m", "b"].events > objectives["m", "b"].bad > 0
     assert totals.expired > 50
     assert rows < 200
     assert skipped == {}
@@ -101,11 +108,11 @@ def test_most_has_been_forgotten_in_the_end():
 @settings(max_examples=15)
 @given(st.integers(0, 2), SPEEDS)
 def test_any_interleaving_of_partitions_ends_in_the_same_counts(seed, script):
-    assert counted(history(seed), script)[:3] == expected(seed)[:3]
+    assert counted(history(seed), script)[:4] == expected(seed)[:4]
 
 
 @pytest.mark.parametrize("slow", range(2 * PARTS))
 def test_a_partition_that_is_read_last_finds_all_that_belongs_to_it(slow):
     fast = [number for number in range(2 * PARTS) if number != slow]
     script = [(number, 7, number == fast[0]) for _ in range(60) for number in fast]
-    assert counted(history(1), script)[:3] == expected(1)[:3]
+    assert counted(history(1), script)[:4] == expected(1)[:4]

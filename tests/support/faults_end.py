@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faults_counters import are_certain, are_counted
 from faults_events import CLASSES, HOUR, PREDICTIONS
 from faults_oracle import Letter
 
@@ -18,9 +19,14 @@ _FOREVER = 2**62
 _OF_LABELS = ("applied", "corrected", "retracted", "repeated", "orphan", "labels_waiting")
 
 
-def ends_well(scene, daemon=None, *, dead_letters=True):
-    """Settle the last daemon, question it, end it, and look at everything it leaves behind."""
+def ends_well(scene, daemon=None, *, dead_letters=True, orderly=True):
+    """Settle the last daemon, question it, end it, and look at everything it leaves behind.
+
+    `orderly`: the messages of each id came in the order in which they were generated.
+    """
     truth = scene.truth()
+    if orderly:
+        are_certain(truth.counters)
     daemon = daemon or scene.start()
     daemon.settle(truth.read)
     says_the_truth(daemon.report(), truth)
@@ -55,11 +61,13 @@ def keeps_the_truth(scene, truth, *, undisturbed=True):
     state = open_state(settings)
     try:
         kept, totals = hours_of(state), state.totals()
+        counters = state.objectives()
         offsets, letters, skipped = dict(state.offsets()), dict(state.dead_letters()), dict(state.skipped())
     finally:
         state.close()
     counts_are_true(kept, truth)
     totals_are_true(totals, truth)
+    are_counted(counters, truth.counters)
     expected = truth.events()
     assert (letters, skipped) == (expected["dead_letters"], expected["skipped"])
     assert _read_to(offsets) == ends_of(scene)

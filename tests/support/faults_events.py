@@ -1,4 +1,8 @@
-"""Raw messages as a bad day brings them, from one seed: two topics, two models, several versions, and every fault."""
+"""Raw messages as a bad day brings them, from one seed: two topics, three models, several versions, and every fault.
+
+What is counted for objectives depends on the order of reading. Of the model ORDERLY no order of reading between
+partitions changes it: its first predictions are the earliest, its labels come in the order of their times.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,19 @@ CORRECTION, FIRST = 2 * DAY, 6 * HOUR
 """The windows of belonging in CONFIG."""
 MOST_BYTES = 2**20
 """A longer event is `oversized`."""
-CLASSES = {"churn": ("stay", "leave"), "digit": ("0", "1", "2")}
+CLASSES = {"churn": ("stay", "leave"), "digit": ("0", "1", "2"), "claim": ("no", "yes")}
+SEGMENTED = ("churn", "claim")
+ORDERLY = "claim"
+OBJECTIVES = (
+    ("churn", "leave-recall", "recall", "leave", None),
+    ("churn", "accuracy", "accuracy", None, "region=eu"),
+    ("digit", "ones", "precision", "1", None),
+    ("claim", "yes-recall", "recall", "yes", None),
+    ("claim", "yes-precision", "precision", "yes", "region=größer"),
+    ("claim", "yes-specificity", "specificity", "yes", "region=(none)"),
+    ("claim", "accuracy", "accuracy", None, None),
+)
+"""(model, name, metric, class, segment), all of them of occurrences."""
 MODELS = """
 models:
   churn:
@@ -32,6 +48,13 @@ models:
     label_horizon: 1d
     correction_window: 2d
     label_first_wait: 6h
+  claim:
+    classes: ["no", "yes"]
+    windows: [60d]
+    label_horizon: 1d
+    correction_window: 2d
+    label_first_wait: 6h
+    segments: [region]
 """
 
 
@@ -125,12 +148,13 @@ def generate(seed: int, begin: int, day: Day | None = None) -> list[Message]:
 def _life(writing, owner, at):
     """One id: its predictions, one for each version that scores it, its labels, and what is sent twice."""
     rng, day = writing.rng, writing.day
-    model = "churn" if rng.random() < 0.8 else "digit"
+    model = rng.choices(("churn", "digit", ORDERLY), (0.65, 0.15, 0.2))[0]
+    orderly = model == ORDERLY
     classes = CLASSES[model]
     truth = rng.choice(classes)
     key = owner.encode()
     # A message that is sent late belongs to times that are still open then.
-    late = rng.randrange(HOUR) if rng.random() < 0.05 else 0
+    late = rng.randrange(HOUR) if rng.random() < 0.05 and not orderly else 0
     versions = ["3", "4"] if rng.random() < 0.2 else [rng.choice(["3", "3", "3", "4"])]
     for version in versions:
         moment = at + (rng.randrange(MINUTE) if version == "4" else 0)
@@ -139,6 +163,7 @@ def _life(writing, owner, at):
         writing.send(PREDICTIONS, key, value, moment + late)
         if rng.random() < day.duplicates:
             again = rng.choice([0, 0, 1, -1, MINUTE, -MINUTE, 20 * MINUTE, -20 * MINUTE])
+            again = abs(again) if orderly else again
             if again or rng.random() < 0.5:
                 value = _prediction(writing, model, version, owner, moment + again, rng.choice(classes))
             writing.send(PREDICTIONS, key, value, moment + late + rng.randrange(HOUR))
@@ -161,7 +186,7 @@ def _truth(writing, model, owner, at, late, truth):
             late = 0
     labels = [(moment, truth)]
     if rng.random() < day.corrections:
-        labels.append((moment + rng.choice([0, 1, HOUR]), rng.choice([*classes, None])))
+        labels.append((moment + rng.choice([1 if model == ORDERLY else 0, 1, HOUR]), rng.choice([*classes, None])))
         if rng.random() < 0.3:
             labels.append((moment + 2 * HOUR, rng.choice([*classes, None])))
     for moment, y_true in labels:
@@ -180,8 +205,11 @@ def _prediction(writing, model, version, owner, at, y_pred):
     if version != "3" or rng.random() < 0.5:
         event["version"] = rng.choice([version, int(version)])
     chance = rng.random()
-    if model == "churn":
+    if model in SEGMENTED:
         event["segment"] = {"region": rng.choice(["eu", "us", "größer"])}
+        if rng.random() < 0.1:
+            del event["segment"]
+    if model == "churn":
         p = round(rng.random(), 3)
         if chance < 0.4:
             event["score"] = p
@@ -189,9 +217,7 @@ def _prediction(writing, model, version, owner, at, y_pred):
             event["scores"] = {"leave": p}
         elif chance < 0.8:
             event["scores"] = {"leave": p, "stay": 1 - p}
-        if rng.random() < 0.1:
-            del event["segment"]
-    elif chance < 0.8:
+    elif model == "digit" and chance < 0.8:
         p = round(rng.random() / 2, 3)
         event["scores"] = {"0": p, "1": 0.3, "2": 0.7 - p}
     return _written(rng, event)

@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from faults_events import CLASSES, CORRECTION, FIRST, HOUR, MOST_BYTES, PREDICTIONS
+from faults_counters import bounds_of
+from faults_events import CLASSES, CORRECTION, FIRST, HOUR, MOST_BYTES, PREDICTIONS, SEGMENTED
 from history_oracle import Label, Prediction, World
 
 _INTEGRAL = re.compile(r"(-?\d+)\.0+", re.ASCII)
@@ -61,6 +62,8 @@ class Truth:
     """Reason -> messages."""
     read: int
     """Messages in all."""
+    counters: dict[tuple[str, str], tuple[tuple[int, int], tuple[int, int]]]
+    """(model, objective) -> the least and the most (events, bad) that any order of reading between partitions gives."""
 
     def events(self):
         """The part of the report's `events` that no order of reading changes."""
@@ -101,21 +104,22 @@ def truth_of(records: list[Record], latest: int) -> Truth:
             letters[record.place] = Letter(str(why), record.value)
     confusion: dict[tuple, Counter] = {}
     predicted: dict[tuple, Counter] = {}
-    totals = {}
+    totals, counters = {}, {}
     for model in CLASSES:
         world = World(predictions[model], labels[model], _FOREVER, CORRECTION, FIRST)
         for p in world.identities.values():
             y_true = world.class_of(p)
-            regions = [None, f"region={p.region}"] if model == "churn" else [None]
+            regions = [None, f"region={p.region}"] if model in SEGMENTED else [None]
             for region in regions:
                 key = (model, p.version, region, p.at - p.at % HOUR)
                 predicted.setdefault(key, Counter())[p.y_pred] += 1
                 if y_true is not None:
                     confusion.setdefault(key, Counter())[y_true, p.y_pred] += 1
+        counters.update(bounds_of(model, world))
         of_all = world.totals()
         unmatched = of_all.pop("waiting") + of_all.pop("expired")
         totals[model] = {**of_all, "open": unmatched}
-    return Truth(confusion, predicted, totals, letters, dict(skipped), len(records))
+    return Truth(confusion, predicted, totals, letters, dict(skipped), len(records), counters)
 
 
 class Rejected(Exception):  # noqa: N818 - it says what became of a message

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from confluent_kafka import Producer
+from faults_counters import with_objectives
 from faults_events import DAY, HOUR, LABELS, MODELS, PREDICTIONS, Day, generate
 from faults_oracle import Record, truth_of
 
@@ -203,7 +204,7 @@ class Scene:
             **self.topics,
         }
         path = self.folder / name
-        path.write_text(CONFIG.format(**asked | changes) + MODELS)
+        path.write_text(CONFIG.format(**asked | changes) + with_objectives(MODELS))
         return path
 
     # Daemons
