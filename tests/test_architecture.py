@@ -49,7 +49,7 @@ HOMES = {
     "prometheus_client": ("monitor/prometheus/",),
     "starlette": ("monitor/serve",),
     "uvicorn": ("monitor/serve",),
-    "yaml": ("monitor/config",),
+    "yaml": ("monitor/config", "monitor/alerting/rules"),
 }
 """Outside library -> the rooms that may know it."""
 IMPORTED_AS = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.rules.promql import selector
 from monitor.clock import DAY, MINUTE, SECOND
+from monitor.config.budgets import asks_for_pages
 from monitor.prometheus import catalog
-from monitor.statistics.ladder import LEAST_BAD, PAGE, TICKET, Level, ladder
+from monitor.statistics.feasible import asked
+from monitor.statistics.ladder import LEAST_BAD, Level, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,13 +70,12 @@ class Promised:
     @property
     def least_events(self) -> int:
         """How many events the period must hold for its budget to be called spent: so many that LEAST_BAD may be bad."""
-        return -int(-LEAST_BAD // self.budget)
+        return math.ceil(LEAST_BAD / self.budget)
 
     def levels(self, severity: str) -> tuple[Level, ...]:
         """Return the levels of a severity that may ring: timeslices and `routing: ticket` never page."""
-        if severity == PAGE and (self.objective.kind == "timeslices" or self.objective.routing == TICKET):
-            return ()
-        return tuple(level for level in self.ladder if level.severity == severity)
+        levels = asked(self.ladder, pages=asks_for_pages(self.objective.kind, self.objective.routing))
+        return tuple(level for level in levels if level.severity == severity)
 
     def counter(self, metric: Metric) -> str:
         """Return the selector of a counter of this objective."""
