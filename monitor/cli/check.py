@@ -68,7 +68,7 @@ def _baselines(settings: Settings) -> Baselines:
     from monitor.config.key_files import key_file_problems
     from monitor.errors import InputError
 
-    problems = key_file_problems(settings)
+    problems = [*settings.infeasible, *key_file_problems(settings)]
     try:
         baselines = load_baselines(settings)
     except InputError as error:

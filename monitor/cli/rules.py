@@ -39,9 +39,11 @@ def run(args: argparse.Namespace) -> int:
     from monitor.alerting.rules.files import rule_files
     from monitor.alerting.rules.folder import write_folder
     from monitor.config import load
+    from monitor.config.budgets import require_feasible
     from monitor.config.key_files import require_key_files
 
     settings = load(args.config)
+    require_feasible(settings)
     require_key_files(settings)
     rules = rule_files(settings)
     written = write_folder(args.output, generated(settings, rules, args.output), _ROOMS)

@@ -28,10 +28,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes."""
     import gc
+    import logging
     import signal
     import threading
     from contextlib import ExitStack, closing
 
+    from monitor.baselines.floors import floor_problems
     from monitor.baselines.in_force import load_baselines
     from monitor.cli.logs import log_to_stderr
     from monitor.clock import SystemClock
@@ -46,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
     require_source(settings)
     baselines = load_baselines(settings)
     log_to_stderr(args.log_format)
+    for problem in (*settings.infeasible, *floor_problems(settings, baselines)):
+        logging.getLogger("foldwatch").warning("promise", extra={"why": str(problem)})
     stop = threading.Event()
     clock = SystemClock()
     with ExitStack() as stack:

@@ -34,7 +34,7 @@ def read_slo(top: Section, tables: tuple[Table, ...]) -> Slo | None:
         place, remedy = keys.RETENTION, f"write `retention: {period.text}` if Prometheus keeps so much, or "
         remedy += f"`period: {retention.text}`"
         finding = f"{retention.text} is less than the period of {period.text}: budgets would look back on a part of it"
-        section.value(place).report(finding, remedy)
+        section.value(place).report_infeasible(finding, remedy)
     if len(at.problems) > before or period is None or scrape_interval is None:
         return None
     return Slo(period, scrape_interval, retention)
@@ -80,4 +80,4 @@ def check_period(top: Section, terms: Terms | None, models: Sequence[ModelSettin
     slowest = period.millis // STEPS_PER_LONG // SECOND * SECOND
     or_else = f", or {terms.slower(slowest)}" if slowest else ""
     at = written.get(keys.PERIOD.name, top.at)
-    at.report(finding, f"write `period: {format_duration(least)}` or more{or_else}")
+    at.report_infeasible(finding, f"write `period: {format_duration(least)}` or more{or_else}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.clock import format_duration
 from monitor.config import alert_keys as keys
+from monitor.errors import InputError
 from monitor.statistics.feasible import asked, nearest_target, silent, slowest_cadence, starved
 from monitor.statistics.ladder import ladder
 from monitor.statistics.names import PROPORTIONS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.config.kinds import At
     from monitor.config.section import Section
-    from monitor.config.settings import Duration, Slo
+    from monitor.config.settings import Duration, Settings, Slo
     from monitor.statistics.ladder import Level
 
 
@@ -71,7 +72,7 @@ def read_promise(section: Section, metric: str | None, terms: Terms | None) -> P
     promise = Promise(target, kind, routing, annotations or {})
     if terms is not None and target is not None:
         _check_levels(section.value(keys.TARGET), promise, target, terms)
-    return None if len(section.at.problems) > before else promise
+    return promise
 
 
 def _check_levels(at: At, promise: Promise, target: Decimal, terms: Terms) -> None:
@@ -84,7 +85,7 @@ def _check_levels(at: At, promise: Promise, target: Decimal, terms: Terms) -> No
     if mute:
         burn = f"{shortened(1 / (1 - target))}x"
         finding = f"even 100 % bad events burn {burn}, and {_rings_above(mute)}"
-        at.report(finding, _raised(levels, asked(every, pages=False), target, cadence))
+        at.report_infeasible(finding, _raised(levels, asked(every, pages=False), target, cadence))
     elif cadence is not None and (hungry := starved(levels, target, cadence)):
         finding = ", ".join(f"{one_level(level)} needs {level.least_events(target)} evaluations" for level in hungry)
         held = " and ".join(dict.fromkeys(str(level.long // cadence) for level in hungry))
@@ -93,7 +94,13 @@ def _check_levels(at: At, promise: Promise, target: Decimal, terms: Terms) -> No
         slowest = slowest_cadence(terms.slo.period.millis, target, pages=pages)
         ways = [f"lower it to {nearest:f}"] if nearest is not None else []
         ways += [f"write {terms.slower(slowest)}"] if slowest is not None else []
-        at.report(finding, ", or ".join(ways) or "write a shorter `slo.period`")
+        at.report_infeasible(finding, ", or ".join(ways) or "write a shorter `slo.period`")
+
+
+def require_feasible(settings: Settings) -> None:
+    """Raise InputError where alerts of a promise could never ring, for whoever is about to rely on them."""
+    if settings.infeasible:
+        raise InputError(*settings.infeasible)
 
 
 def asks_for_pages(kind: str, routing: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -38,16 +38,25 @@ class At:
     path: str
     file: str
     problems: list[Problem]
+    infeasible: list[Problem] = field(default_factory=list)
+    """Promises that can be understood, and whose alerts could never ring."""
 
     def report(self, finding: str, remedy: str, line: int | None = None) -> None:
         """Add a problem of this value."""
-        place = f"{self.file}:{line or self.node.line}"
-        self.problems.append(Problem(f"{place}: {self.path}" if self.path else place, finding, remedy))
+        self.problems.append(self._problem(finding, remedy, line))
+
+    def report_infeasible(self, finding: str, remedy: str) -> None:
+        """Add why the promise that this value makes could never ring."""
+        self.infeasible.append(self._problem(finding, remedy, None))
 
     def below(self, name: str, node: Node) -> At:
         """Return a value below this one."""
         path = name if not self.path or name.startswith("[") else f".{name}"
-        return At(node, self.path + path, self.file, self.problems)
+        return At(node, self.path + path, self.file, self.problems, self.infeasible)
+
+    def _problem(self, finding: str, remedy: str, line: int | None) -> Problem:
+        place = f"{self.file}:{line or self.node.line}"
+        return Problem(f"{place}: {self.path}" if self.path else place, finding, remedy)
 
 
 @dataclass(frozen=True, slots=True)

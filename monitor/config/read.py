@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,10 +45,12 @@ def understand(raw: bytes, path: Path) -> Settings:
     if node is None:
         finding = "is empty" if not raw.strip() else "holds nothing but comments"
         raise InputError(Problem(str(path), finding, "`foldwatch init --predictions FILE` writes one from a log"))
-    settings = _settings(At(node, "", str(path), problems), path, hashlib.sha256(raw).hexdigest())
+    at = At(node, "", str(path), problems)
+    settings = _settings(at, path, hashlib.sha256(raw).hexdigest())
+    in_order = partial(sorted, key=partial(_line, file=str(path)))
     if problems or settings is None:
-        raise InputError(*sorted(dict.fromkeys(problems), key=partial(_line, file=str(path))))
-    return settings
+        raise InputError(*in_order(dict.fromkeys([*problems, *at.infeasible])))
+    return replace(settings, infeasible=tuple(in_order(dict.fromkeys(at.infeasible))))
 
 
 def require_source(settings: Settings) -> None:

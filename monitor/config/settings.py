@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.counts import Layout
+    from monitor.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,8 @@ class Settings:
     """`store.path`, the folder of the state; None: memory."""
     path: Path | None = None
     sha256: str = ""
+    infeasible: tuple[Problem, ...] = ()
+    """Promises whose alerts could never ring: `check` and `rules` refuse them, `run` and `backtest` warn."""
 
     @property
     def cadence(self) -> int:

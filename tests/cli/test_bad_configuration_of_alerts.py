@@ -39,7 +39,7 @@ BAD = [
     ("period: 28d", "period: -28d", "2: slo.period", "negative", "no sign"),
     ("period: 28d", "period: 0s", "2: slo.period", "too short", "1s or more"),
     ("period: 28d", "period: [28d]", "2: slo.period", "is a list", "a duration"),
-    ("period: 28d", "period: 91d", "2: slo.retention", "90d is less than the period of 91d", "`retention: 91d`"),
+    ("retention: 90d", "retention: 27d", "2: slo.retention", "27d is less than the period of 28d", "`retention: 28d`"),
     ("period: 28d, ", "", "2: slo.retention", "", ""),
     ("period: 28d", "period: 20m", "2: slo.period",
      "events come every 1m", "write `period: 24m` or more, or `evaluate_every: 50s`"),
