@@ -15,11 +15,11 @@ from monitor.counts.slices import FixedSlices, slice_length
 from monitor.report.course import Courses
 from monitor.report.history import History
 from monitor.report.newest import Newest
-from monitor.report.snapshot import Snapshot
+from monitor.report.snapshot import Activity, Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.state.memory import MemoryState
 from monitor.statistics.ladder import PAGE
-from monitor.statistics.report import Report
+from monitor.statistics.report import Report, Totals
 from monitor.statistics.schedule import Span, replay_schedule
 from monitor.stream import Stream
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.sources.logs.replay import Replay
     from monitor.sources.source import Batch
+    from monitor.state.state import ModelState, State
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.budget import Tally
     from monitor.statistics.report import WindowResult
@@ -107,13 +108,15 @@ def run(
     *,
     listen: Iterable[Callable[[WindowResult], None]] = (),
     count: Iterable[Callable[[int, Counters], None]] = (),
+    receive: Iterable[Callable[[int, Mapping[str, Activity]], None]] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
     """Replay history and report its windows, whose ends fall on multiples of `every` (ms) since the epoch.
 
     `listen` hear every window result, in the report's order. `count` hear the counters of objectives with a target:
-    zeros at the last multiple of `every` before the log begins, then what they are at each multiple of it. `progress`
-    is told the moment up to which everything has been replayed.
+    zeros at the last multiple of `every` before the log begins, then what they are at each multiple of it; `receive`
+    hear at the same moments what of each model was read, but for what became of its labels. `progress` is told the
+    moment up to which everything has been replayed.
     """
     clock = ManualClock(replay.first_arrival)
     state = MemoryState(settings.models)
@@ -125,7 +128,7 @@ def run(
     begun = replay.first_arrival // every * every
     alarm = Alarm(settings, state, begun, every=every)
     hearers = [newest.add, history.add, courses.observe, *listen]
-    counting = tuple(count)
+    tell = _teller(settings, state, tuple(count), tuple(receive))
 
     def evaluate(moment: int, due: Mapping[str, Sequence[Due]]) -> None:
         results = reporter.report(due)
@@ -134,13 +137,9 @@ def run(
                 hear(result)
         alarm.observe(moment, results)
         if moment % every == 0:
-            tell(moment)
+            tell(moment, alarm.tallies)
 
-    def tell(moment: int) -> None:
-        for hear in counting:
-            hear(moment, alarm.tallies)
-
-    tell(begun)
+    tell(begun, alarm.tallies)
     last_read = begun
     for as_of, due in _moments(settings, replay, every):
         if state.series() or (replay.next_arrival or as_of) <= as_of:
@@ -162,6 +161,28 @@ def run(
         courses=courses.courses,
     )
     return Replayed(alarm.shown(snapshot), replay.first_arrival, replay.last_arrival)
+
+
+def _teller(
+    settings: Settings,
+    state: State,
+    count: Sequence[Callable[[int, Counters], None]],
+    receive: Sequence[Callable[[int, Mapping[str, Activity]], None]],
+) -> Callable[[int, Counters], None]:
+    """Return what tells the listeners of `run` how the counters and what was read stand at a moment."""
+
+    def tell(moment: int, tallies: Counters) -> None:
+        for hear in count:
+            hear(moment, tallies)
+        for hear_read in receive:
+            hear_read(moment, {name: _activity(state.model(name)) for name in settings.models})
+
+    return tell
+
+
+def _activity(known: ModelState) -> Activity:
+    """Return what a model has received, but for the totals, which take a visit to every row."""
+    return Activity(Totals(), known.predictions, known.last_prediction, known.last_label)
 
 
 def _is_quiet(moment: int, since: int, until: int, reach: int) -> bool:

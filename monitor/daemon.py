@@ -47,6 +47,8 @@ _IDLE_SECONDS: Final = 0.2
 """How long the loop rests when there is nothing to read."""
 _SHOWN_SECONDS: Final = 1.0
 """Between evaluations the page and the metrics change at most so often."""
+_SHOWN_ANYWAY_SECONDS: Final = 30.0
+"""And at least so often: partitions wait, certificates are renewed, however long an evaluation is away."""
 _MOST_NOTICES: Final = 8
 """The last few things that the source had to say stay on the page."""
 _STALLED_SECONDS: Final = 60.0
@@ -160,7 +162,7 @@ class Daemon:
             if self._monotonic() >= due:
                 self._evaluate()
                 due = max(due + every, self._monotonic())
-            elif self._unshown and self._monotonic() >= self._shown_at + _SHOWN_SECONDS:
+            elif self._monotonic() >= self._shown_at + (_SHOWN_SECONDS if self._unshown else _SHOWN_ANYWAY_SECONDS):
                 self._show()
             if not read:
                 stop.wait(min(_IDLE_SECONDS, max(0.0, due - self._monotonic())))
@@ -259,7 +261,6 @@ class Daemon:
             report=report,
             history=self._history.view(),
             activity={name: self._activity(name, totals[name]) for name in self._settings.models},
-            tls_expiry=self._expiry.at(report.as_of),
             announcement=self._announce(report.as_of) if self._announce else None,
         )
         self._show()
@@ -269,6 +270,7 @@ class Daemon:
     def _show(self) -> None:
         """Let the server show what is known now."""
         self._shown_at, self._unshown = self._monotonic(), False
+        self._snapshot = replace(self._snapshot, tls_expiry=self._expiry.at(self._clock.now()))
         self.server.publish(self._snapshot)
 
     def _activity(self, name: str, totals: Totals) -> Activity:

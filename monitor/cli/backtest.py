@@ -38,6 +38,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--json", metavar="F", help="write the report as JSON; - for stdout")
     parser.add_argument("--html", metavar="F", help="write the page of the whole period as one file; - for stdout")
     parser.add_argument(
+        "--openmetrics",
+        metavar="F",
+        help="write the replayed series with timestamps, for `promtool tsdb create-blocks-from openmetrics`; "
+        "- for stdout",
+    )
+    parser.add_argument(
         "--fail-on",
         choices=("worse", "page"),
         help="exit with 1 if any mature window of an objective is WORSE, or if any page rang (not in the shadow)",
@@ -54,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from monitor.clock import SystemClock
     from monitor.config import load
     from monitor.errors import InputError, Problem
+    from monitor.prometheus.openmetrics import OpenMetricsWriter
     from monitor.report.json import BacktestWriter
     from monitor.report.page import page
     from monitor.report.table import summary, terminal
@@ -67,11 +74,14 @@ def run(args: argparse.Namespace) -> int:
     end = None if args.end is None else moment(args.end, "--end")
     if start is not None and end is not None and start >= end:
         raise InputError(Problem("--end", f"{args.end} is not later than --start {args.start}", "swap or correct them"))
-    if args.json == args.html == "-":
-        raise InputError(Problem("--html", "stdout cannot take two reports", "write one of them to a file"))
+    to_stdout = [option for option in ("json", "html", "openmetrics") if getattr(args, option) == "-"]
+    if len(to_stdout) > 1:
+        finding = f"stdout cannot take {len(to_stdout)} reports"
+        raise InputError(Problem(f"--{to_stdout[-1]}", finding, "write all but one of them to files"))
     with ExitStack() as stack:
         json_file = output(args.json, "--json", stack)
         html_file = output(args.html, "--html", stack)
+        openmetrics_file = output(args.openmetrics, "--openmetrics", stack)
         progress = stack.enter_context(Progress())
         replay = Replay(
             settings,
@@ -85,12 +95,15 @@ def run(args: argparse.Namespace) -> int:
         writer = None
         if json_file is not None:
             writer = stack.enter_context(BacktestWriter(json_file, config_sha256=settings.sha256))
+        series = None if openmetrics_file is None else stack.enter_context(OpenMetricsWriter(settings))
         replayed = replay_history(
             settings,
             replay,
             baselines,
             every,
-            listen=[writer.add] if writer else [],
+            listen=[hearer.add for hearer in (writer, series) if hearer is not None],
+            count=[series.count] if series else [],
+            receive=[series.receive] if series else [],
             progress=progress.replayed(replay.first_arrival, replay.last_arrival),
         )
         snapshot = replayed.snapshot
@@ -98,8 +111,10 @@ def run(args: argparse.Namespace) -> int:
             writer.finish(start=replayed.start, end=replayed.end, alerts=snapshot.alerts, totals=snapshot.totals)
         if html_file is not None:
             html_file.write(page(snapshot, served=False).encode())
+        if series is not None and openmetrics_file is not None:
+            series.finish(openmetrics_file)
         progress.stop()
-    console = terminal(sys.stderr if "-" in (args.json, args.html) else sys.stdout)
+    console = terminal(sys.stderr if to_stdout else sys.stdout)
     console.print(summary(snapshot))
     found = {"worse": replayed.worse, "page": replayed.paged}
     return FOUND if args.fail_on is not None and found[args.fail_on] else 0

@@ -17,7 +17,6 @@ import numpy as np
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
 from monitor.prometheus.measured import counted, measured, read_of
-from monitor.report.snapshot import Activity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Settings
     from monitor.prometheus.measured import Sample
+    from monitor.report.snapshot import Activity
     from monitor.statistics.budget import Tally
     from monitor.statistics.report import WindowResult
 
@@ -40,13 +40,12 @@ _SORTED_AT_ONCE: Final = 1 << 20
 class OpenMetricsWriter:
     """Hears what a replay reports, in the order of time, and writes it all in the end. Used once, in a `with`."""
 
-    def __init__(self, settings: Settings, every: int) -> None:
-        """`every`: the replay's step, ms. Series are those that a daemon with these settings would export."""
-        self._settings, self._every = settings, every
+    def __init__(self, settings: Settings) -> None:
+        """Write the series that a daemon with these settings would export."""
+        self._settings = settings
         self._stack = ExitStack()
         self._families: dict[str, _Family] = {}
         self._windows: list[WindowResult] = []
-        self._begun = False
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -62,19 +61,16 @@ class OpenMetricsWriter:
             self._end_moment()
         self._windows.append(window)
 
-    def evaluated(
-        self, at: int, tallies: Mapping[tuple[str, str], Tally], activity: Mapping[str, Activity] | None = None
-    ) -> None:
-        """Take the objectives' counters, and what of each model was read, as of an evaluation.
+    def count(self, at: int, tallies: Mapping[tuple[str, str], Tally]) -> None:
+        """Take the objectives' counters as of a moment. The first should be zeros: they make the first count seen."""
+        for model in self._settings.models.values():
+            self._take(at, counted(tallies, model))
 
-        The first evaluation is preceded by zeros, a step earlier: the increase from nothing to the first count is an
-        increase too.
-        """
-        if not self._begun:
-            self._begun = True
-            self._take(at - self._every, self._counters({}, {}))
-        self._take(at, self._counters(tallies, activity or {}))
-        self._take(at, iter([(catalog.LAST_EVALUATION, {}, at / SECOND)]))
+    def receive(self, at: int, activity: Mapping[str, Activity]) -> None:
+        """Take what of each model was read as of a moment at which there is an evaluation."""
+        for name, read in activity.items():
+            self._take(at, read_of(self._settings.models[name], read))
+        self._take(at, [(catalog.LAST_EVALUATION, {}, at / SECOND)])
 
     def finish(self, file: BinaryIO) -> None:
         """Write the text: families in the order of the catalog, each series in the order of time."""
@@ -84,18 +80,13 @@ class OpenMetricsWriter:
                 self._families[metric.name].write(file)
         file.write(b"# EOF\n")
 
-    def _counters(self, tallies: Mapping[tuple[str, str], Tally], activity: Mapping[str, Activity]) -> Iterator[Sample]:
-        for model in self._settings.models.values():
-            yield from counted(tallies, model)
-            yield from read_of(model, activity.get(model.name, Activity()))
-
     def _end_moment(self) -> None:
         if self._windows:
             samples, _ = measured(self._settings, self._windows)
-            self._take(self._windows[0].as_of, iter(samples))
+            self._take(self._windows[0].as_of, samples)
             self._windows.clear()
 
-    def _take(self, at: int, samples: Iterator[Sample]) -> None:
+    def _take(self, at: int, samples: Iterable[Sample]) -> None:
         for metric, labels, value in samples:
             family = self._families.get(metric.name)
             if family is None:

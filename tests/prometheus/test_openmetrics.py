@@ -36,9 +36,9 @@ def in_time(windows):
     return sorted(windows, key=lambda window: window.as_of)
 
 
-def written(fill, of=SETTINGS, every=6 * HOUR):
+def written(fill, of=SETTINGS):
     file = io.BytesIO()
-    with OpenMetricsWriter(of, every) as writer:
+    with OpenMetricsWriter(of) as writer:
         fill(writer)
         writer.finish(file)
     return file.getvalue().decode()
@@ -105,27 +105,24 @@ def test_every_sample_has_the_job_that_the_rules_select():
     assert jobs == {'quality "one"'}
 
 
-def test_counters_begin_at_zero_one_step_before_the_first_evaluation():
-    at = made.START + DAY
+def test_counters_and_what_was_read_are_told_at_each_evaluation():
+    at, after = made.START + DAY, made.START + DAY + 6 * HOUR
 
     def fill(writer):
-        read = {"churn": Activity(predictions={"3": 40, "4": 2}, last_prediction_at=at - 1, last_label_at=None)}
-        writer.evaluated(at, {KEY: Tally(1, 1, 0)}, read)
-        writer.evaluated(at + 6 * HOUR, {KEY: Tally(2, 1, 5), ("churn", "gone"): Tally(9, 9, 9)}, read)
+        writer.count(at, {})
+        writer.count(after, {KEY: Tally(2, 1, 5), ("churn", "gone"): Tally(9, 9, 9)})
+        writer.receive(at, {"churn": Activity(predictions={"3": 40, "4": 2}, last_prediction_at=at - 1)})
 
     text = written(fill)
     slo = (("job", "foldwatch"), ("model", "churn"), ("slo", "leave-recall"))
-    before, after = at - 6 * HOUR, at + 6 * HOUR
-    assert points(text, "foldwatch_slo_events_total") == {slo: [(before, 0.0), (at, 1.0), (after, 2.0)]}
-    assert points(text, "foldwatch_slo_bad_events_total") == {slo: [(before, 0.0), (at, 1.0), (after, 1.0)]}
-    assert points(text, "foldwatch_slo_skipped_total") == {slo: [(before, 0.0), (at, 0.0), (after, 5.0)]}
-    assert points(text, "foldwatch_last_prediction_timestamp_seconds") == {
-        slo[:2]: [(at, (at - 1) / 1_000), (after, (at - 1) / 1_000)]
-    }
+    assert points(text, "foldwatch_slo_events_total") == {slo: [(at, 0.0), (after, 2.0)]}
+    assert points(text, "foldwatch_slo_bad_events_total") == {slo: [(at, 0.0), (after, 1.0)]}
+    assert points(text, "foldwatch_slo_skipped_total") == {slo: [(at, 0.0), (after, 5.0)]}
+    assert points(text, "foldwatch_last_prediction_timestamp_seconds") == {slo[:2]: [(at, (at - 1) / 1_000)]}
     assert points(text, "foldwatch_last_label_timestamp_seconds") == {}
-    assert points(text, "foldwatch_last_evaluation_timestamp_seconds")[slo[:1]][0] == (at, at / 1_000)
+    assert points(text, "foldwatch_last_evaluation_timestamp_seconds") == {slo[:1]: [(at, at / 1_000)]}
     seen = points(text, "foldwatch_predictions_total")
-    assert [[value for _, value in course] for course in seen.values()] == [[40.0, 40.0], [2.0, 2.0]]
+    assert list(seen.values()) == [[(at, 40.0)], [(at, 2.0)]]
 
 
 def test_of_two_values_of_a_series_at_one_moment_the_later_one_is_told():
@@ -139,8 +136,8 @@ def test_of_two_values_of_a_series_at_one_moment_the_later_one_is_told():
     def fill(writer):
         for window in windows:
             writer.add(window)
-        writer.evaluated(cut, {("churn", "o"): Tally(1, 0, 0)})
-        writer.evaluated(cut, {("churn", "o"): Tally(2, 0, 0)})
+        writer.count(cut, {("churn", "o"): Tally(1, 0, 0)})
+        writer.count(cut, {("churn", "o"): Tally(2, 0, 0)})
 
     of = made.settings(replace(of, objectives=(replace(of.objectives[0], target=CHURN.objectives[0].target),)))
     text = written(fill, of)
@@ -151,7 +148,7 @@ def test_of_two_values_of_a_series_at_one_moment_the_later_one_is_told():
     ]
     assert course == [(cut, 80 / 82)]
     (counted,) = points(text, "foldwatch_slo_events_total").values()
-    assert counted == [(cut - 6 * HOUR, 0.0), (cut, 2.0)]
+    assert counted == [(cut, 2.0)]
 
 
 @settings(max_examples=30)
@@ -164,7 +161,7 @@ def test_names_values_and_times_come_back_as_they_were(name, events, at):
     of = made.settings(
         made.model(objectives=(Objective(name, "recall", "leave", "24h", target=CHURN.objectives[0].target),))
     )
-    text = written(lambda writer: writer.evaluated(at + DAY, {("churn", name): Tally(events)}), of)
+    text = written(lambda writer: writer.count(at + DAY, {("churn", name): Tally(events)}), of)
     ((labels, course),) = points(text, "foldwatch_slo_events_total").items()
     assert dict(labels)["slo"] == name
     assert course[-1] == (at + DAY, float(events))
@@ -184,7 +181,7 @@ def test_promtool_makes_blocks_of_it(promtool, tmp_path):
     def fill(writer):
         for step, window in enumerate(in_time(replayed())):
             writer.add(window)
-            writer.evaluated(window.as_of, {KEY: Tally(step, step // 2, 0)})
+            writer.count(window.as_of, {KEY: Tally(step, step // 2, 0)})
 
     path.write_text(written(fill), encoding="utf-8")
     command = [promtool, "tsdb", "create-blocks-from", "openmetrics", path, tmp_path / "blocks"]
@@ -196,9 +193,9 @@ def test_promtool_makes_blocks_of_it(promtool, tmp_path):
 def test_memory_does_not_grow_with_the_length_of_history():
     def peak(moments):
         tracemalloc.start()
-        with OpenMetricsWriter(SETTINGS, HOUR) as writer:
+        with OpenMetricsWriter(SETTINGS) as writer:
             for step in range(moments):
-                writer.evaluated(made.START + step * HOUR, {KEY: Tally(step)})
+                writer.count(made.START + step * HOUR, {KEY: Tally(step)})
             highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return highest
