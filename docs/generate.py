@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,12 @@ from monitor.config.keys import TABLES
 from monitor.config.source_keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS
 from monitor.counts import Counts, Layout
 from monitor.prometheus.catalog import CATALOG
-from monitor.report import json, snapshot
-from monitor.statistics import gates
+from monitor.report import json, objectives, snapshot
+from monitor.statistics import budget, gates, ladder
 from monitor.statistics import report as values
+from monitor.statistics.budget import BudgetState, Standing, Tally
 from monitor.statistics.inspection import Inspection, Vitals
+from monitor.statistics.ladder import PAGE, Level
 from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
 
 if TYPE_CHECKING:
@@ -31,6 +34,12 @@ NOTE = "<!-- Written by `make docs` from the code: change the docstrings there. 
 ABOUT_REPORT = """\
 What `foldwatch backtest --json` writes and `/api/v1/report` serves. Moments are UTC with `Z`; an absent number is null,
 never NaN. What the words mean and where the formulas come from: [concepts](../concepts.md)."""
+ABOUT_OBJECTIVES = """\
+`{"objectives": [...]}`: where each objective with a `target` stands, in the order of the configuration, from the
+start of the process; before the first evaluation with zeros and nulls. What it means: [alerts](../alerts.md)."""
+STATES = (BudgetState.EXHAUSTED, BudgetState.BURNING, BudgetState.INSUFFICIENT, BudgetState.OK)
+FIRING = ("alert", "severity", "source", "at", "reason")
+"""Keys of `objectives.firing_entry`."""
 ABOUT_METRICS = """\
 Every name that `/metrics` shows, from the start of the process. `segment=""` is everything. Which metrics and segments
 are exported is set by [`export`](configuration.md)."""
@@ -128,8 +137,47 @@ def report() -> str:
         "## `gates[]`",
         "What they are and where their limits come from: [concepts](../concepts.md#8-data-gates).",
         keys(json.gate_entries(inspected)[0], field_texts(gates, "Gate") | of_gate),
+        *_of_objectives(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_objectives() -> Iterable[str]:
+    """Yield the part about `/api/v1/objectives`."""
+    level = Level(PAGE, 3_600_000, 300_000, Decimal("13.44"))
+    standing = Standing(
+        *("m", "s", "occurrences", Decimal("0.95"), PAGE, BudgetState.OK, Tally(), None), levels=(level,)
+    )
+    own = {
+        "state": "The first that holds: " + ", ".join(f"`{state}`" for state in STATES) + ".",
+        "levels": "The levels that it is asked by: the ladder at the cadence in force, without those that its kind and "
+        "routing rule out.",
+        "firing": "Its alerts that last, those in the shadow too.",
+        "event_cadence_seconds": "Median seconds between the evaluations that brought events; null: not known.",
+        "events": "What the last period held: good and bad ones, never the skipped.",
+        "bad": "Those of them that spend the budget.",
+        "model": "The model.",
+        "target": "The share of good events, as written.",
+        "routing": "The loudest that it may get: `page`, `ticket` or `shadow`.",
+    }
+    of_level = {
+        "severity": "`page` or `ticket`.",
+        "long": "A window, such as `1h`.",
+        "short": "A window. It ends the alert soon after the burning ends.",
+        "least_events": "How many events the long window must hold.",
+    }
+    texts = field_texts(budget, "Standing") | field_texts(budget, "Tally") | own
+    entry = objectives.objective_entry(standing, ())
+    alert = field_texts(snapshot, "AlertEntry")
+    yield "## `/api/v1/objectives`"
+    yield ABOUT_OBJECTIVES
+    yield "### `objectives[]`"
+    yield keys(entry, texts)
+    yield "### `objectives[].levels[]`"
+    yield "It rings while both windows burn faster than `factor`, and the long one holds events enough."
+    yield keys(objectives.level_entry(level, standing), field_texts(ladder, "Level") | of_level)
+    yield "### `objectives[].firing[]`"
+    yield keys(FIRING, alert)
 
 
 def metrics() -> str:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,12 @@ from monitor.config import source_problems
 from monitor.config.read import understand
 from monitor.counts import Counts, Layout
 from monitor.report.json import events_entry, metric_entry, window_entry
+from monitor.report.objectives import level_entry, objective_entry
 from monitor.report.snapshot import AlertEntry
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics import comparison, estimate, verdict
+from monitor.statistics.budget import BudgetState, Standing, Tally
+from monitor.statistics.ladder import PAGE, Level
 from monitor.statistics.names import METRICS
 from monitor.statistics.report import Maturity, MetricResult, Totals, Verdict, WindowResult
 from monitor.stream import TOO_OLD
@@ -41,6 +45,8 @@ METHODS = [
     "clt",
 ]
 BASELINE_COMMANDS = ("baseline build", "baseline crossval", "baseline show")
+LEVEL = Level(PAGE, 3_600_000, 300_000, Decimal("13.44"))
+STANDING = Standing(*("m", "s", "occurrences", Decimal("0.95"), PAGE, BudgetState.OK, Tally(), None), levels=(LEVEL,))
 
 
 def metric_result() -> MetricResult:
@@ -48,12 +54,13 @@ def metric_result() -> MetricResult:
 
 
 def report_keys() -> set[str]:
-    """Every key of the report: of windows, metrics, alerts and events."""
+    """Every key of the report: of windows, metrics, alerts and events, and of objectives."""
     window = WindowResult(
         *("m", "1", None, "24h", 0, 0, 0, Maturity.MATURE, ("a", "b"), Counts(Layout(2)), (metric_result(),))
     )
     alert = {name.removesuffix("_") for name in vars(AlertEntry) if isinstance(vars(AlertEntry)[name], property)}
-    return {*window_entry(window), *metric_entry(metric_result()), *alert, *events_entry(Totals())}
+    objective = {*objective_entry(STANDING, ()), *level_entry(LEVEL, STANDING)}
+    return {*window_entry(window), *metric_entry(metric_result()), *alert, *events_entry(Totals()), *objective}
 
 
 def reason_patterns() -> list[str]:
@@ -135,6 +142,12 @@ def test_the_concepts_explain_every_maturity_and_every_verdict():
     assert [each for each in Verdict if f"**{each}**" not in CONCEPTS] == []
 
 
+def test_the_concepts_explain_every_state_of_a_budget_and_every_word_of_alerts():
+    assert [each for each in BudgetState if f"`{each}`" not in CONCEPTS] == []
+    words = ("error budget", "burn rate", "page", "ticket", "shadow", "ladder", "alert")
+    assert [word for word in words if f"**{word}**" not in CONCEPTS] == []
+
+
 @pytest.mark.parametrize("code", [verdict.WORSE, verdict.FEW, verdict.EDGE, verdict.SMALL, verdict.STUCK])
 def test_the_concepts_explain_every_reason_of_a_verdict(code):
     assert explained(verdict.reason(code, width=0.08, margin=0.03, difference=-0.02, least=0.05))
@@ -168,7 +181,7 @@ def logs(tmp_path) -> Path:
     """A folder with the three files that the README speaks of: out-of-fold predictions and a week of production."""
     chance = random.Random(7)
     rows = [(chance.random() < 0.3, chance.betavariate(2, 2)) for _ in range(1500)]
-    scored = [("leave" if leave else "stay", 0.35 * leave + 0.65 * noise) for leave, noise in rows]
+    scored = [("leave" if leave else "stay", 0.45 * leave + 0.55 * noise) for leave, noise in rows]
     said = ["leave" if score > 0.5 else "stay" for _, score in scored]
     oof = [f"{i % 5},{true},{said[i]},{score:.4f}" for i, (true, score) in enumerate(scored[:900])]
     (tmp_path / "oof.csv").write_text("\n".join(["fold,y_true,y_pred,score", *oof, ""]))
@@ -186,16 +199,46 @@ def logs(tmp_path) -> Path:
     return tmp_path
 
 
-def test_the_lines_of_the_readme_replay_a_log(logs):
-    block = README.partition("## Replay your own logs")[2].partition("```sh\n")[2].partition("```")[0]
+def block_of(heading: str, language: str) -> str:
+    """The first block of a language below a heading of the README."""
+    return README.partition(f"## {heading}\n")[2].partition(f"```{language}\n")[2].partition("```")[0]
+
+
+def run_lines(block: str, folder: Path) -> str:
+    """Run lines of the README in a folder, as a person would; return what they print."""
     lines = block.replace(". .venv/bin/activate\n", "").replace("foldwatch ", f"{sys.executable} -m monitor ")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = ["bash", "-eu", "-c", lines]
-    result = subprocess.run(command, cwd=logs, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_the_lines_of_the_readme_replay_a_log(logs):
+    run_lines(block_of("Replay your own logs", "sh"), logs)
     page = (logs / "report.html").read_text(encoding="utf-8")
     assert "recall of leave" in page
     assert any(verdict in page for verdict in Verdict)
+
+
+def test_the_lines_of_the_readme_lead_to_alerts(logs):
+    replay = block_of("Replay your own logs", "sh")
+    run_lines("\n".join(line for line in replay.splitlines() if "baseline build" in line), logs)
+    (logs / "foldwatch.yaml").write_text(block_of("Alerts in five minutes", "yaml"))
+    lines = block_of("Alerts in five minutes", "sh")
+    assert len(lines.splitlines()) <= 12
+    told = run_lines(lines, logs)
+    assert "in the shadow: they reach nobody" in told
+    assert "rules found" in told
+    page = (logs / "report.html").read_text(encoding="utf-8")
+    assert "Error budgets" in page
+    assert "In the shadow: would" in page
+    assert sorted(path.name for path in (logs / "rules").iterdir()) == [
+        "alertmanager",
+        "foldwatch.yml",
+        "objectives",
+        "tests",
+    ]
 
 
 def test_the_kafka_configuration_of_the_readme_has_ten_lines_and_all_that_run_needs(tmp_path):

@@ -87,7 +87,7 @@ def _card(snapshot: Snapshot, model: ModelSettings, standing: Standing) -> Marku
         tag("ul", *rings, class_="rings") if rings else None,
         _levels(standing),
         _coming(standing),
-        _reach(standing),
+        _reach(standing, snapshot.settings.slo.period.text),
         class_=f"card {_STATES[standing.state][0]}",
     )
 
@@ -191,12 +191,12 @@ def _coming(standing: Standing) -> Markup | None:
     return tag("p", consequence, class_="note slow")
 
 
-def _reach(standing: Standing) -> Markup | None:
+def _reach(standing: Standing, period: str) -> Markup | None:
     """Return what of an objective in the shadow was counted, and whom its alerts reach."""
     if standing.routing == SHADOW:
         times = "once" if standing.shadow_pages == 1 else f"{words.count(standing.shadow_pages)} times"
-        paged = f"would have paged {times} so far" if standing.shadow_pages else "would not have paged so far"
-        return tag("p", f"In the shadow: {paged}; it reaches nobody.", class_="note")
+        paged = f"would have paged {times}" if standing.shadow_pages else "would not have paged"
+        return tag("p", f"In the shadow: {paged} in the last {period}; it reaches nobody.", class_="note")
     if any(level.severity == PAGE for level in standing.levels):
         return None
     why = "timeslices never page" if standing.kind != OCCURRENCES else "routing: ticket"

@@ -69,7 +69,7 @@ class Standing:
     event_cadence: int | None = None
     """Milliseconds between the evaluations that brought events, half of them at most: as measured; None: not known."""
     shadow_pages: int = 0
-    """Would-have-paged: page episodes so far of an objective in the shadow."""
+    """Would-have-paged: page episodes of an objective in the shadow that began within the period."""
     levels: tuple[Level, ...] = ()
     """The levels that it is asked by: the ladder at the cadence in force, without those that its kind and routing rule
     out."""

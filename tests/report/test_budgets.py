@@ -123,10 +123,10 @@ def test_what_fires_says_how_loud_since_when_and_why_the_page_first():
 def test_the_shadow_counts_would_have_paged_and_says_that_it_reaches_nobody():
     text = cards(FULL)["stay-recall"][1]
     assert "would page since 2026-01-02 23:40Z (20m)" in text
-    assert "In the shadow: would have paged 3 times so far; it reaches nobody." in text
+    assert "In the shadow: would have paged 3 times in the last 28d; it reaches nobody." in text
     shadow = budgeted.promised("x", routing="shadow")
-    assert "would have paged once so far" in one_card(shadow, shadow_pages=1)
-    assert "would not have paged so far" in one_card(shadow)
+    assert "would have paged once in the last" in one_card(shadow, shadow_pages=1)
+    assert "would not have paged in the last" in one_card(shadow)
 
 
 def test_an_objective_without_pages_says_why():
