@@ -31,6 +31,11 @@ demo-kafka: $(VENV)/.user ## the same through a real Kafka broker, which starts 
 	@scripts/system-packages openjdk-17-jre-headless maven
 	@scripts/kafka-broker beside $(BIN)/foldwatch demo --kafka {} $(ARGS)
 
+.PHONY: stack
+stack: $(VENV)/.user ## alerts for real, in a minute: Kafka, daemon, Prometheus, Alertmanager; the model breaks and a page arrives
+	@scripts/system-packages openjdk-17-jre-headless maven prometheus prometheus-alertmanager
+	@$(BIN)/python scripts/stack $(ARGS)
+
 .PHONY: test
 test: system lint validity-short tests ## everything in short form: lint, validity of the statistics, tests with branch coverage
 
@@ -53,10 +58,11 @@ faults: $(VENV)/.dev ## torment the daemon: long form of tests/faults; `make fau
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy --strict and the import directions
-	$(BIN)/ruff check --quiet . scripts/kafka-broker
-	$(BIN)/ruff format --check --quiet . scripts/kafka-broker
+	$(BIN)/ruff check --quiet . scripts/kafka-broker scripts/stack
+	$(BIN)/ruff format --check --quiet . scripts/kafka-broker scripts/stack
 	$(BIN)/mypy
 	MYPYPATH=scripts $(BIN)/mypy scripts/kafka-broker
+	MYPYPATH=tests/support $(BIN)/mypy scripts/stack
 	$(BIN)/lint-imports
 
 .PHONY: validity-short

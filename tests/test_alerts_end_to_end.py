@@ -5,44 +5,23 @@ The windows are shortened, see tests/support/alert_scene.py.
 
 import json
 import re
-from contextlib import ExitStack
 from urllib.request import urlopen
 
 import pytest
-from alert_scene import ALERTING, Daemon, Traffic, foldwatch, rule_paths, shorten, write_baseline, write_keys
-from alert_stack import Alertmanager, Prometheus, until
-from fake_receivers import KEY, FakeReceivers
+from alert_scene import running
+from alert_stack import until
+from fake_receivers import KEY
 
 from monitor.alerting import names
 
-CONFIG = (
-    ALERTING
-    + """
+SOURCE = """
 source:
   kind: files
   predictions: {path: predictions.jsonl}
   labels: {path: labels.jsonl}
   defaults: {model: churn, version: "3"}
 server: {listen: "127.0.0.1:0"}
-models:
-  churn:
-    classes: [stay, leave]
-    windows: [1h]
-    label_horizon: 0s
-    baseline: {"3": baseline.json}
-    owner: team-growth
-    objectives:
-      - name: leave-floor
-        metric: recall
-        class: leave
-        window: 1h
-        kind: occurrences
-        target: 0.95
-        annotations: {escalation: "Call <Kim>"}
-      - {name: all-floor, metric: accuracy, window: 1h, kind: occurrences, target: 0.95, routing: ticket}
-      - {name: new-floor, metric: accuracy, window: 1h, kind: occurrences, target: 0.95, routing: shadow}
 """
-)
 
 
 def files_sink(folder):
@@ -62,31 +41,15 @@ def story(prometheus, alertmanager, tmp_path_factory):
     assert prometheus
     assert alertmanager
     folder = tmp_path_factory.mktemp("story")
-    with ExitStack() as stack:
-        receivers = stack.enter_context(FakeReceivers())
-        (folder / "foldwatch.yaml").write_text(CONFIG)
-        write_keys(folder, receivers)
-        write_baseline(folder, "baseline.json")
-        foldwatch(folder, "rules", "--config", "foldwatch.yaml", "--output", "rules")
-        configuration = shorten(folder / "rules/alertmanager/alertmanager.yml", receivers)
-        # Relative key files are looked for from where Alertmanager is started: beside its configuration.
-        manager = stack.enter_context(Alertmanager(folder / "rules/alertmanager", configuration))
-        traffic = stack.enter_context(Traffic(files_sink(folder)))
-        daemon = stack.enter_context(Daemon(folder))
-        watching = Prometheus(
-            folder / "prometheus",
-            rules=rule_paths(folder / "rules"),
-            targets={"foldwatch": [daemon.address]},
-            alertmanager=manager.address,
-        )
-        stack.enter_context(watching)
+    with running(folder, SOURCE, files_sink(folder)) as now:
+        receivers, watching, traffic = now.receivers, now.prometheus, now.traffic
         until(lambda: watching.query('foldwatch_slo_events_total{slo="leave-floor"} > 40'), "healthy events")
         assert receivers.events == []
         traffic.broken = True
         until(lambda: receivers.events, "the page")
         until(lambda: _firing(watching, names.BURNS_FAST, "new-floor"), "the shadow")
         until(lambda: any("all-floor" in _text(message) for message in receivers.messages), "the ticket")
-        ringing = json.load(urlopen(f"{daemon.url}/api/v1/objectives"))["objectives"]
+        ringing = json.load(urlopen(f"{now.daemon.url}/api/v1/objectives"))["objectives"]
         traffic.broken = False
         until(lambda: len(receivers.events) > 1, "the resolution")
         until(lambda: any("RESOLVED" in _text(message) for message in receivers.messages), "the resolution in Slack")

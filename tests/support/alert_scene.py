@@ -13,16 +13,19 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import yaml
-from fake_receivers import KEY
+from alert_stack import ENDS_WITH_ME, Alertmanager, Prometheus
+from fake_receivers import KEY, FakeReceivers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from fake_receivers import FakeReceivers
+    Events = list[dict[str, object]]
+    Send = Callable[[Events, Events], None]
 
 ROOT = Path(__file__).parents[2]
 ALERTING = """alerting:
@@ -36,6 +39,25 @@ slo: {period: 168m, scrape_interval: 1s}
 evaluate_every: 1s
 """
 """The ladder of this period: 24s/2s and 96s/8s for pages, 6m/30s and 18m/90s for tickets."""
+MODELS = """models:
+  churn:
+    classes: [stay, leave]
+    windows: [1h]
+    label_horizon: 0s
+    baseline: {"3": baseline.json}
+    owner: team-growth
+    objectives:
+      - name: leave-floor
+        metric: recall
+        class: leave
+        window: 1h
+        kind: occurrences
+        target: 0.95
+        annotations: {escalation: "Call <Kim>"}
+      - {name: all-floor, metric: accuracy, window: 1h, kind: occurrences, target: 0.95, routing: ticket}
+      - {name: new-floor, metric: accuracy, window: 1h, kind: occurrences, target: 0.95, routing: shadow}
+"""
+"""One objective that pages, one that gives tickets, one in the shadow."""
 _PATIENCE = 30
 
 
@@ -101,7 +123,7 @@ class Daemon:
         self.log = folder / "daemon.log"
         with self.log.open("wb") as log:
             self._child = subprocess.Popen(
-                command("run", "--config", config),
+                [sys.executable, "-S", "-E", "-c", ENDS_WITH_ME, *command("run", "--config", config)],
                 cwd=folder,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
@@ -134,13 +156,47 @@ class Daemon:
         self.stop()
 
 
+class Running(NamedTuple):
+    """All that runs."""
+
+    receivers: FakeReceivers
+    alertmanager: Alertmanager
+    prometheus: Prometheus
+    daemon: Daemon
+    traffic: Traffic
+
+
+@contextmanager
+def running(folder: Path, source: str, send: Send) -> Iterator[Running]:
+    """Run everything on one configuration: ALERTING, `source` (with `server`), MODELS; ends all of it at the end."""
+    (folder / "foldwatch.yaml").write_text(ALERTING + source + MODELS)
+    write_baseline(folder, "baseline.json")
+    with FakeReceivers() as receivers:
+        write_keys(folder, receivers)
+        foldwatch(folder, "rules", "--config", "foldwatch.yaml", "--output", "rules")
+        configuration = shorten(folder / "rules/alertmanager/alertmanager.yml", receivers)
+        # Relative key files are looked for from where Alertmanager is started: beside its configuration.
+        with (
+            Alertmanager(folder / "rules/alertmanager", configuration) as alertmanager,
+            Traffic(send) as traffic,
+            Daemon(folder) as daemon,
+            Prometheus(
+                folder / "prometheus",
+                rules=rule_paths(folder / "rules"),
+                targets={"foldwatch": [daemon.address]},
+                alertmanager=alertmanager.address,
+            ) as prometheus,
+        ):
+            yield Running(receivers, alertmanager, prometheus, daemon, traffic)
+
+
 class Traffic:
     """A model at work: twenty predictions a second whose labels come at once, half of them of the class `leave`.
 
     While it is `broken` every true `leave` is predicted as `stay`.
     """
 
-    def __init__(self, send: Callable[[list[dict[str, object]], list[dict[str, object]]], None]) -> None:
+    def __init__(self, send: Send) -> None:
         """`send`: takes predictions and labels."""
         self.broken = False
         self._send, self._ended = send, threading.Event()

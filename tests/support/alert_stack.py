@@ -36,8 +36,8 @@ _PORTS = range(20_000, 32_000)
 """Below those that the system gives to outgoing connections."""
 _TRIES = 5
 _TEMPORARY = 10
-_ENDS_WITH_ME = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
-"""It is killed when the thread that started it ends, however it ends. PR_SET_PDEATHSIG is 1, SIGKILL 9."""
+ENDS_WITH_ME = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
+"""What comes behind is killed when the thread that started it ends, however. PR_SET_PDEATHSIG is 1, SIGKILL 9."""
 
 
 class Sample(NamedTuple):
@@ -91,7 +91,7 @@ class Server:
         """Start, on another port where somebody was quicker; returns once it is ready."""
         for attempt in range(_TRIES):
             self.port = free_port()
-            command = [sys.executable, "-S", "-E", "-c", _ENDS_WITH_ME, self._path, *self.options()]
+            command = [sys.executable, "-S", "-E", "-c", ENDS_WITH_ME, self._path, *self.options()]
             with (self.folder / f"{self.name}.log").open("wb") as log:
                 self._running = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
