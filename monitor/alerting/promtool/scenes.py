@@ -1,0 +1,108 @@
+"""What Prometheus knows of an objective while its counters take their course: recorded series by our own arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.alerting.promtool import rates
+from monitor.alerting.promtool.answers import matching
+from monitor.alerting.promtool.notation import span
+from monitor.alerting.rules import names
+from monitor.alerting.rules.promise import STEP, interval
+from monitor.clock import DAY, SECOND
+from monitor.prometheus import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from monitor.alerting.promtool.answers import Matchers, Row
+    from monitor.alerting.promtool.case import Series
+    from monitor.alerting.promtool.counters import Counters
+    from monitor.alerting.promtool.notation import Sample
+    from monitor.alerting.promtool.promised import Promised
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveScene:
+    """One moment of an objective's course: what annotations and alerts may ask."""
+
+    one: Promised
+    counted: Counters
+    tick: int
+    """Milliseconds between two evaluations."""
+    now: int
+    alert: str
+    since: int | None
+    """When the alert began to be active, where Prometheus has recorded that already; ms."""
+    gauges: Sequence[Series] = ()
+    """Of the live metric: each has one value, always the same."""
+
+    def instant(self, name: str, matchers: Matchers) -> list[Row]:
+        """Return the series that a selector finds."""
+        ours = {"model": self.one.model.name, "slo": self.one.objective.name}
+        if name == "ALERTS_FOR_STATE":
+            labels = {"alertname": self.alert, **self.one.labels(self.alert)}
+            value = None if self.since is None else self.since / SECOND
+        else:
+            labels = ours | self.one.sloth
+            value = self._recorded().get(name, lambda: None)()
+        found = [(labels, value)] if value is not None and matching(labels, matchers) else []
+        given = (gauge for gauge in self.gauges if gauge.name == name and matching(gauge.labels, matchers))
+        return found + [(gauge.labels, float(gauge.values[-1])) for gauge in given]
+
+    def increase(self, name: str, matchers: Matchers, window: str) -> list[Row]:
+        """Return `increase` of one of the counters over a window of the ladder."""
+        millis = {span(length): length for length in self.one.windows}.get(window)
+        values = {catalog.SLO_EVENTS.name: self.counted.events, catalog.SLO_BAD.name: self.counted.bad}.get(name)
+        if millis is None or values is None or not matching(self.one.series, matchers):
+            return []
+        grown = rates.increase(
+            _scraped(values, self.counted.step, self.now - millis, self.now), self.now - millis, self.now
+        )
+        return [] if grown is None else [(self.one.series, grown)]
+
+    def _recorded(self) -> dict[str, Callable[[], float | None]]:
+        """Return the recorded series of this objective: name -> value."""
+        found: dict[str, Callable[[], float | None]] = {
+            names.BUDGET_LEFT: self.left,
+            names.ratio(self.one.period): self._period_share,
+            names.events(self.one.period): lambda: self.over_period(self.counted.events),
+        }
+        for window in self.one.windows:
+            if window != self.one.period:
+                found[names.ratio(window)] = lambda window=window: self._share(window)  # type: ignore[misc]
+                found[names.events(window)] = lambda window=window: self._increase(self.counted.events, window)  # type: ignore[misc]
+        return found
+
+    def _increase(self, values: Sequence[Sample], window: int) -> float | None:
+        begin = self.now - window
+        return rates.increase(_scraped(values, self.counted.step, begin, self.now), begin, self.now)
+
+    def _share(self, window: int) -> float | None:
+        return _share(self._increase(self.counted.bad, window), self._increase(self.counted.events, window))
+
+    def over_period(self, values: Sequence[Sample]) -> float | None:
+        """Return the increase over the period: of the points that were recorded at each tick."""
+        begin = self.now - self.one.period
+        step = STEP if self.one.period >= DAY else interval(self.one.cadence)
+        recorded = [(at, float(values[at // self.counted.step])) for at in range(0, self.now + 1, self.tick)]
+        return rates.increase(rates.looked_at(recorded, begin, self.now, step), begin, self.now)
+
+    def _period_share(self) -> float | None:
+        return _share(self.over_period(self.counted.bad), self.over_period(self.counted.events))
+
+    def left(self) -> float | None:
+        """Return the share of the period's budget that is left."""
+        share = self._period_share()
+        return None if share is None else 1 - share / float(1 - self.one.target)
+
+
+def _share(bad: float | None, events: float | None) -> float | None:
+    return None if bad is None or events is None or not events > 0 else bad / events
+
+
+def _scraped(values: Sequence[Sample], step: int, begin: int, end: int) -> list[tuple[int, float]]:
+    """Return the samples of a window, both ends in it."""
+    first = max(0, -(-begin // step))
+    return [(step * at, float(values[at])) for at in range(first, min(end // step, len(values) - 1) + 1)]
