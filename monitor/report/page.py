@@ -20,6 +20,7 @@ from monitor.report.plots import LEGEND
 from monitor.report.promises import promises
 from monitor.report.reading import away, source
 from monitor.report.received import received, rung
+from monitor.report.rehearsal_page import rehearsal
 from monitor.report.version import Version, versions
 from monitor.statistics.ladder import PAGE
 from monitor.statistics.report import Maturity
@@ -133,6 +134,7 @@ def _main(snapshot: Snapshot, shown: list[Version]) -> list[Markup | None]:
         else None,
         _overview(shown) if len(shown) > 1 else None,
         budgets(snapshot),
+        rehearsal(snapshot),
         *([_version(one, inspection) for one in shown] if shown else [_nothing_yet(snapshot)]),
         rung(snapshot.alerts, snapshot.shadow_alerts),
         gates(inspection),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import fabricated as made
@@ -10,6 +11,7 @@ from monitor.alerting.alert import Alert
 from monitor.clock import DAY, HOUR, MINUTE, format_duration
 from monitor.config import Objective
 from monitor.report.objectives import levels_asked
+from monitor.report.rehearsal import Rehearsed, Rung
 from monitor.statistics.budget import BudgetState, Standing, Tally
 
 
@@ -83,3 +85,22 @@ def budgets_snapshot(days=8, **more):
     more = {"alerts": rang, "shadow_alerts": hidden, "objectives": standings} | more
     more.setdefault("baselines", {("churn", "3"): made.baseline(one)})
     return made.snapshot(seen, one, **more)
+
+
+def rehearsed(of, objective):
+    """Return what a replay says of an objective: three pages, one of them false, more without the guard."""
+    levels = levels_asked(made.settings(of), objective, 3_600_000)
+    daemon = levels_asked(made.settings(of), objective, 60_000)
+    at = made.START + DAY
+    page = Rung(
+        "page",
+        guarded=True,
+        episodes=3,
+        false=1,
+        first_at=at,
+        changed_at=at - 5 * HOUR,
+        first_resolved_at=at + 26 * HOUR,
+    )
+    ticket = Rung("ticket", guarded=True, episodes=1, unclear=1, first_at=at + HOUR, changed_at=at - 5 * HOUR)
+    bare = (replace(page, guarded=False, episodes=7, false=5), replace(ticket, guarded=False))
+    return Rehearsed(of.name, objective, levels, daemon, (), (page, bare[0], ticket, bare[1]))
