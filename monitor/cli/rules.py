@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     require_feasible(settings)
     require_key_files(settings)
     rules = rule_files(settings)
-    written = write_folder(args.output, generated(settings, rules, args.output), _ROOMS)
+    written = write_folder(args.output, generated(settings, rules), _ROOMS)
     for line in (*_became(args.output, written), *_summary(settings, rules), *_next(settings, args.output)):
         print(line)
     return 0
 
 
-def generated(settings: Settings, rules: Sequence[RuleFile], folder: Path) -> dict[str, str]:
-    """Return path below `folder` -> text, of all that the command writes."""
+def generated(settings: Settings, rules: Sequence[RuleFile]) -> dict[str, str]:
+    """Return path below the folder -> text, of all that the command writes."""
     from monitor.alerting.promtool.files import test_files
     from monitor.alerting.routes.files import alertmanager_files
     from monitor.alerting.rules.text import text
@@ -61,7 +61,7 @@ def generated(settings: Settings, rules: Sequence[RuleFile], folder: Path) -> di
     return {
         **{file.path: text(file) for file in rules},
         **test_files(settings, rules),
-        **alertmanager_files(settings, folder),
+        **alertmanager_files(settings),
     }
 
 

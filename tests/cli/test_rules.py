@@ -136,6 +136,6 @@ def test_a_configuration_that_is_wrong_writes_nothing(rules, tmp_path):
 def test_the_committed_rules_are_those_of_the_example(monkeypatch):
     monkeypatch.chdir(ROOT)
     settings, folder = load(Path("examples/churn.yaml")), Path("rules")
-    wanted = generated(settings, rule_files(settings), folder)
+    wanted = generated(settings, rule_files(settings))
     stale = "run `foldwatch rules --config examples/churn.yaml --output rules` and commit what it writes"
     assert {path: (folder / path).read_text(encoding="utf-8") for path in files(folder)} == wanted, stale

@@ -175,9 +175,9 @@ def running(folder: Path, source: str, send: Send) -> Iterator[Running]:
         write_keys(folder, receivers)
         foldwatch(folder, "rules", "--config", "foldwatch.yaml", "--output", "rules")
         configuration = shorten(folder / "rules/alertmanager/alertmanager.yml", receivers)
-        # Relative key files are looked for from where Alertmanager is started: beside its configuration.
+        # Relative key files are looked for from where Alertmanager is started: where the rules were written.
         with (
-            Alertmanager(folder / "rules/alertmanager", configuration) as alertmanager,
+            Alertmanager(folder, configuration) as alertmanager,
             Traffic(send) as traffic,
             Daemon(folder) as daemon,
             Prometheus(

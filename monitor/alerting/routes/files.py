@@ -11,7 +11,6 @@ from monitor.alerting.rules.text import NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from monitor.config import Settings
 
@@ -20,22 +19,23 @@ CONFIGURATION: Final = f"{FOLDER}/alertmanager.yml"
 TEXTS: Final = f"{FOLDER}/foldwatch.tmpl"
 
 
-def alertmanager_files(settings: Settings, folder: Path) -> dict[str, str]:
-    """Return path below `folder` -> text.
+def alertmanager_files(settings: Settings) -> dict[str, str]:
+    """Return path below the folder of rules -> text.
 
-    Secrets are named by file, never read. A key file whose path is relative is written as seen from the folder of
-    alertmanager.yml, and Alertmanager, which looks from where it was started, must be started there.
+    Secrets are named by file, never read. The paths are those of the settings: relative ones, of a configuration that
+    was named by a relative path itself, are seen from the folder in which this runs. Alertmanager 0.25 looks for them
+    from where it is started, not from its configuration's folder.
     """
     return {
-        CONFIGURATION: "\n".join([*_configuration(settings, folder / FOLDER), ""]),
+        CONFIGURATION: "\n".join([*_configuration(settings), ""]),
         TEXTS: resources.files("monitor.alerting.routes").joinpath("foldwatch.tmpl").read_text(encoding="utf-8"),
     }
 
 
-def _configuration(settings: Settings, folder: Path) -> Iterator[str]:
+def _configuration(settings: Settings) -> Iterator[str]:
     yield NOTE.rstrip()
-    yield "# Secrets stand in the files that are named here, relative ones as seen from where Alertmanager"
-    yield "# is started: start it in the folder of this file. Check it with `amtool check-config alertmanager.yml`."
+    yield "# Secrets stand in the files that are named here: relative ones, seen from where Alertmanager was started,"
+    yield "# which must be where `foldwatch rules` ran. Check this file with `amtool check-config alertmanager.yml`."
     yield "templates: [foldwatch.tmpl]"
     yield ""
     yield from routes()
@@ -44,4 +44,4 @@ def _configuration(settings: Settings, folder: Path) -> Iterator[str]:
     yield ""
     yield from inhibitions(settings.alerting.job, sorted(settings.models))
     yield ""
-    yield from receivers(settings.alerting, folder)
+    yield from receivers(settings.alerting)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from os.path import relpath
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.routes.quoting import in_yaml
@@ -11,6 +9,7 @@ from monitor.alerting.rules.template import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from monitor.config import Alerting
 
@@ -24,20 +23,19 @@ WATCHDOG: Final = "foldwatch-watchdog"
 """A dead man's switch outside, for those who have one."""
 
 
-def receivers(alerting: Alerting, folder: Path) -> Iterator[str]:
-    """Write the lines of `receivers:`; relative key files are given as seen from `folder`, of the configuration."""
-    pagerduty, slack = _seen_from(folder, alerting.pagerduty_key_file), _seen_from(folder, alerting.slack_url_file)
+def receivers(alerting: Alerting) -> Iterator[str]:
+    """Write the lines of `receivers:`; what is not configured is left out, and said."""
     yield "receivers:"
     yield "  # Pages: somebody is woken, and the others can read along in Slack."
     yield f"  - name: {PAGE}"
-    if pagerduty is None:
+    if alerting.pagerduty_key_file is None:
         yield "    # Nobody is woken: `alerting.pagerduty_key_file` is not configured."
     else:
-        yield from _pagerduty(alerting, pagerduty)
-    yield from _slack(alerting, slack)
+        yield from _pagerduty(alerting, alerting.pagerduty_key_file)
+    yield from _slack(alerting)
     yield "  # Tickets, and what is only worth knowing: read in working hours. Never to PagerDuty."
     yield f"  - name: {TICKET}"
-    yield from _slack(alerting, slack)
+    yield from _slack(alerting)
     yield "  # `routing: shadow`: to nobody, on purpose. Prometheus records these alerts, and the page counts them."
     yield f"  - name: {SHADOW}"
     yield "  # The dead man's switch: Watchdog always fires, and is told every five minutes. Attach a service that"
@@ -46,10 +44,10 @@ def receivers(alerting: Alerting, folder: Path) -> Iterator[str]:
     yield f"  - name: {WATCHDOG}"
 
 
-def _pagerduty(alerting: Alerting, key_file: str) -> Iterator[str]:
+def _pagerduty(alerting: Alerting, key_file: Path) -> Iterator[str]:
     """Write the page: an event of PagerDuty's Events API v2, whose dedup key is the group's."""
     yield "    pagerduty_configs:"
-    yield f"      - routing_key_file: {in_yaml(key_file)}"
+    yield f"      - routing_key_file: {in_yaml(str(key_file))}"
     yield "        send_resolved: true"
     yield f"        client: {in_yaml(literal(alerting.job))}"
     if alerting.grafana_url is not None:
@@ -70,12 +68,12 @@ def _pagerduty(alerting: Alerting, key_file: str) -> Iterator[str]:
     yield "          resolved: '{{ template \"foldwatch.resolved\" . }}'"
 
 
-def _slack(alerting: Alerting, url_file: str | None) -> Iterator[str]:
-    if url_file is None:
+def _slack(alerting: Alerting) -> Iterator[str]:
+    if alerting.slack_url_file is None:
         yield "    # Nothing is said in Slack: `alerting.slack_url_file` is not configured."
         return
     yield "    slack_configs:"
-    yield f"      - api_url_file: {in_yaml(url_file)}"
+    yield f"      - api_url_file: {in_yaml(str(alerting.slack_url_file))}"
     if alerting.slack_channel is not None:
         yield f"        channel: {in_yaml(literal(alerting.slack_channel))}"
     yield "        send_resolved: true"
@@ -84,10 +82,3 @@ def _slack(alerting: Alerting, url_file: str | None) -> Iterator[str]:
     yield "        title_link: '{{ template \"foldwatch.look\" . }}'"
     yield "        text: '{{ template \"foldwatch.text\" . }}'"
     yield "        fallback: '{{ template \"foldwatch.title\" . }}'"
-
-
-def _seen_from(folder: Path, path: Path | None) -> str | None:
-    """Return where a key file is; it stays absolute where the configuration, or its own path, is absolute."""
-    if path is None:
-        return None
-    return str(path) if path.is_absolute() else Path(relpath(path, folder)).as_posix()

@@ -23,7 +23,7 @@ def running(alertmanager, tmp_path_factory):
     assert alertmanager
     folder = tmp_path_factory.mktemp("inhibitions")
     (folder / "foldwatch.yaml").write_text(CONFIG)
-    for path, text in alertmanager_files(load(folder / "foldwatch.yaml"), folder).items():
+    for path, text in alertmanager_files(load(folder / "foldwatch.yaml")).items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     with Alertmanager(folder / "running", folder / "alertmanager/alertmanager.yml") as started:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ SINCE, UNTIL = "2026-11-21T03:04:05.678+01:00", "2026-11-21T05:00:00Z"
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
     path = tmp_path_factory.mktemp("texts") / "foldwatch.tmpl"
-    path.write_text(alertmanager_files(Settings({}), Path())[TEXTS])
+    path.write_text(alertmanager_files(Settings({}))[TEXTS])
     return path
 
 
