@@ -100,6 +100,7 @@ def report() -> str:
         "as_of": "The moment of evaluation, null before the first; `/api/v1/report` only.",
         "windows": "One entry a window, series and maturity.",
         "alerts": "One entry an episode; backtest only.",
+        "shadow_alerts": "The same of objectives with `routing: shadow`, which reach nobody; backtest only.",
         "events": "What became of every event.",
         "gates": "One entry a model and data gate, empty before the first evaluation; `/api/v1/report` only.",
     }

@@ -108,7 +108,13 @@ def run(args: argparse.Namespace) -> int:
         )
         snapshot = replayed.snapshot
         if writer is not None:
-            writer.finish(start=replayed.start, end=replayed.end, alerts=snapshot.alerts, totals=snapshot.totals)
+            writer.finish(
+                start=replayed.start,
+                end=replayed.end,
+                alerts=snapshot.alerts,
+                shadow_alerts=snapshot.shadow_alerts,
+                totals=snapshot.totals,
+            )
         if html_file is not None:
             html_file.write(page(snapshot, served=False).encode())
         if series is not None and openmetrics_file is not None:

@@ -156,7 +156,15 @@ class BacktestWriter:
         self._spool.write(encoded(window_entry(window)))
         self._windows += 1
 
-    def finish(self, *, start: int, end: int, alerts: Iterable[AlertEntry], totals: Totals) -> None:
+    def finish(
+        self,
+        *,
+        start: int,
+        end: int,
+        alerts: Iterable[AlertEntry],
+        totals: Totals,
+        shadow_alerts: Iterable[AlertEntry] = (),
+    ) -> None:
         """Write the document: period `[start, end)` in epoch ms, the windows so far, alerts in time order, totals."""
         head = {
             "schema": BACKTEST_SCHEMA,
@@ -167,8 +175,10 @@ class BacktestWriter:
         self._out.write(encoded(head)[:-1] + b',\n"windows":[')
         self._spool.seek(0)
         shutil.copyfileobj(self._spool, self._out, 2**20)
-        lines = b",\n".join(encoded(alert_entry(alert)) for alert in alerts)
-        self._out.write(b'],\n"alerts":[' + lines + b'],\n"events":' + encoded(events_entry(totals)) + b"}\n")
+        for name, found in ((b"alerts", alerts), (b"shadow_alerts", shadow_alerts)):
+            lines = b",\n".join(encoded(alert_entry(alert)) for alert in found)
+            self._out.write(b'],\n"' + name + b'":[' + lines)
+        self._out.write(b'],\n"events":' + encoded(events_entry(totals)) + b"}\n")
 
     def __enter__(self) -> Self:
         """Return the writer itself."""

@@ -96,7 +96,9 @@ def test_the_report_document_names_its_moment_and_holds_every_window():
 
 def test_a_backtest_document_has_the_contract_order_although_the_period_is_known_last(window):
     document = json.loads(backtest([window] * 3, [made.alert(), made.alert(resolved_at=made.START + 1)]))
-    assert list(document) == ["schema", "foldwatch", "config_sha256", "period", "windows", "alerts", "events"]
+    assert list(document) == [
+        "schema", "foldwatch", "config_sha256", "period", "windows", "alerts", "shadow_alerts", "events",
+    ]  # fmt: skip
     assert document["period"] == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     assert len(document["windows"]) == 3
     assert " ".join(document["alerts"][0]) == (
