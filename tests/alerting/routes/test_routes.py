@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from monitor.alerting import names
+from monitor.alerting.promtool.files import test_files as promtool_files
 from monitor.alerting.routes.files import CONFIGURATION, alertmanager_files
 from monitor.alerting.routes.quoting import in_matcher
 from monitor.alerting.rules.files import rule_files
-from monitor.alerting.rules.rule import AlertRule
 from monitor.config import load
 
 ODD = '"o\\d{{d}|}, ü'
@@ -63,14 +63,14 @@ def configuration(settings, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alerts(settings):
-    """(alert, its labels), of every alert that the rules know."""
-    found = [
-        (rule.alert, {name: text.replace('{{ "{{" }}', "{{") for name, text in rule.labels.items()})
-        for file in rule_files(settings)
-        for group in file.groups
-        for rule in group.rules
-        if isinstance(rule, AlertRule)
-    ]
+    """(alert, its labels), of every alert: as promtool finds them when it tests the rules."""
+    cases = (
+        case
+        for text in promtool_files(settings, rule_files(settings)).values()
+        for each in yaml.safe_load(text)["tests"]
+        for case in each.get("alert_rule_test", ())
+    )
+    found = [(case["alertname"], expected["exp_labels"]) for case in cases for expected in case.get("exp_alerts", ())]
     assert {alert for alert, _ in found} == {*names.QUALITY, *names.OPERATION}
     return found
 
