@@ -58,7 +58,8 @@ models:
     owner: '{{ "owner" }}'
     objectives:
       - {name: 'naïve “é” 雪 {{ range', metric: recall, class: '{{ b }}', window: 1h,
-         segment: 'region={{ eu }}', target: 0.95, kind: occurrences, annotations: {hypothesis: 'a {{ template', runbook: 'https://x.example/{{y'}}
+         segment: 'region={{ eu }}', target: 0.95, kind: occurrences,
+         annotations: {hypothesis: 'a {{ template', runbook: 'https://x.example/{{y'}}
       - {name: "line\nbreak\ttab\u0000null\x85\u2028", metric: precision, class: 'c\', window: 1h,
          kind: occurrences, target: 0.95}
   churn_test:

@@ -9,8 +9,7 @@ from monitor.alerting.promtool import rates
 from monitor.alerting.promtool.answers import matching
 from monitor.alerting.promtool.notation import span
 from monitor.alerting.rules import names
-from monitor.alerting.rules.promise import STEP, interval
-from monitor.clock import DAY, SECOND
+from monitor.clock import SECOND
 from monitor.prometheus import catalog
 
 if TYPE_CHECKING:
@@ -83,11 +82,13 @@ class ObjectiveScene:
         return _share(self._increase(self.counted.bad, window), self._increase(self.counted.events, window))
 
     def over_period(self, values: Sequence[Sample]) -> float | None:
-        """Return the increase over the period: of the points that were recorded at each tick."""
+        """Return the increase over the period: of what was recorded at each tick."""
         begin = self.now - self.one.period
-        step = STEP if self.one.period >= DAY else interval(self.one.cadence)
-        recorded = [(at, float(values[at // self.counted.step])) for at in range(0, self.now + 1, self.tick)]
-        return rates.increase(rates.looked_at(recorded, begin, self.now, step), begin, self.now)
+        first = max(0, -(-begin // self.tick))
+        recorded = [
+            (at, float(values[at // self.counted.step])) for at in range(first * self.tick, self.now + 1, self.tick)
+        ]
+        return rates.increase(recorded, begin, self.now)
 
     def _period_share(self) -> float | None:
         return _share(self.over_period(self.counted.bad), self.over_period(self.counted.events))

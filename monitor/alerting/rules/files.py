@@ -25,7 +25,7 @@ def rule_files(settings: Settings) -> tuple[RuleFile, ...]:
     all_promised = promised(settings)
     files = [RuleFile(OPERATION, operation.groups(settings))]
     for name in settings.models:
-        groups = tuple(objective.group(of) for of in all_promised if of.model.name == name)
+        groups = tuple(group for of in all_promised if of.model.name == name for group in objective.groups(of))
         if groups:
             files.append(RuleFile(f"{OBJECTIVES}/{file_name(name)}.yml", groups))
     return tuple(files)

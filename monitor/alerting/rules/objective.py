@@ -1,9 +1,13 @@
-"""The recorded series of one objective, in the order in which they need one another.
+"""The rules of one objective, in two groups, each in the order in which its rules need one another.
 
 Sums come before divisions, and nothing is divided by zero: where nothing happened there is no ratio, not NaN, which
-would spoil every longer average that it gets into. The period's ratio is weighted by traffic: it is the increase of the
-bad events over that of all events, not a mean of short ratios. The counters are recorded once as one series, whichever
-process counts them, so that the period is read from one point a step instead of every scrape of four weeks.
+would spoil every longer average that it gets into.
+
+The period has a group of its own, because it looks back four weeks: there the counters are recorded once as one series,
+whichever process counts them, every five minutes, so that the period is read from eight thousand points instead of
+every scrape. Its ratio is weighted by traffic: the increase of the bad events over that of all events, not a mean of
+short ratios. An increase of a counter over the whole period, and not a sum of short increases: between the last scrape
+of one short range and the first of the next lies a gap, and what always happens there would never count.
 """
 
 from __future__ import annotations
@@ -24,16 +28,15 @@ if TYPE_CHECKING:
     from monitor.alerting.rules.promise import Promised
 
 
-def group(of: Promised) -> Group:
-    """Return recordings and alerts of one objective."""
-    rules: tuple[Recording | AlertRule, ...] = (
-        *_constants(of),
-        *_windows(of),
-        *_period(of),
-        *burn_alerts(of),
-        spent_alert(of),
+def groups(of: Promised) -> tuple[Group, Group]:
+    """Return recordings and alerts of one objective: of the period, which the other's texts ask for, and of burning."""
+    burning: tuple[Recording | AlertRule, ...] = (*_constants(of), *_windows(of), *burn_alerts(of))
+    period: tuple[Recording | AlertRule, ...] = (*_period(of), spent_alert(of))
+    name = f"{of.model.name}-{of.slo}"
+    return (
+        Group(f"foldwatch period of {name}", of.period_interval, period),
+        Group(f"foldwatch-{name}", of.interval, burning),
     )
-    return Group(f"foldwatch-{of.model.name}-{of.slo}", of.interval, rules)
 
 
 def _recording(of: Promised, record: str, expr: str, **labels: str) -> Recording:
@@ -71,7 +74,7 @@ def _windows(of: Promised) -> Iterator[Recording]:
 
 def _period(of: Promised) -> Iterator[Recording]:
     """Yield what the period holds, how fast it burns, and what is left of its budget."""
-    over = f"{span(of.period)}:{span(of.step)}"
+    over = span(of.period)
     labels = {"sloth_window": span(of.period)}
     for record, counter in ((names.EVENTS, catalog.SLO_EVENTS), (names.BAD, catalog.SLO_BAD)):
         yield _recording(of, record, f"max by (model, slo) ({of.counter(counter)})")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.prometheus.catalog import Metric
 
 STEP: Final = 5 * MINUTE
-"""The longest interval of a group: beyond it Prometheus' graphs have gaps. The period is read in such steps too."""
+"""The longest interval of a group: beyond it Prometheus' graphs have gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Promised:
         return interval(self.cadence)
 
     @property
-    def step(self) -> int:
-        """Distance of the points, ms, at which the period's counters are looked at."""
+    def period_interval(self) -> int:
+        """How often the rules of its period are evaluated, ms: rarely, for they look far back."""
         return STEP if self.period >= DAY else self.interval
 
     @property
@@ -106,6 +106,6 @@ def promised(settings: Settings) -> tuple[Promised, ...]:
 
 
 def interval(cadence: int) -> int:
-    """Return the interval of a group, ms: the longest within `cadence` that divides STEP, so that steps meet points."""
+    """Return the interval of a group, ms: the longest within `cadence` that divides STEP."""
     seconds, longest = STEP // SECOND, max(cadence // SECOND, 1)
     return SECOND * max(divisor for divisor in range(1, seconds + 1) if not seconds % divisor and divisor <= longest)
