@@ -1,8 +1,8 @@
 """The answers to the queries that annotations ask, from series that we know: the little PromQL that they are made of.
 
 Known are numbers, `time()`, selectors (with a range within `increase`), `max min sum round abs increase`, `by (...)`,
-the arithmetic operators and comparisons. Written from Prometheus' documentation; anything else is an error, so that a rule
-that says more than its tests can foresee does not pass for tested.
+the arithmetic operators and comparisons. Written from Prometheus' documentation; anything else is an error, so that a
+rule that says more than its tests can foresee does not pass for tested.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.promtool.case import Case, Moment, Query, Series, Value, selector
 from monitor.alerting.promtool.counters import Stretch, counters
-from monitor.alerting.promtool.courses import ALONE, COURSES, Tried
+from monitor.alerting.promtool.courses import ALONE, COURSES, LOOK_HALVES, Tried
 from monitor.alerting.promtool.live import live
 from monitor.alerting.promtool.notation import span
 from monitor.alerting.promtool.rates import LOOKBACK
@@ -37,18 +37,23 @@ _STRANGER: Final = "a stranger"
 """Job, model or objective of a stranger."""
 
 
-def ticks(objectives: Sequence[Promised]) -> list[int]:
+def shorts(objectives: Sequence[Promised]) -> list[int]:
     """Return the short windows (ms) of a model's levels, the shortest first: each is a file of its own.
 
     promtool evaluates all rules at every tick, and one tick fits all tests of a file; at the tick of the fastest level
-    three days would take a thousand of them.
+    three days would take a hundred of them.
     """
     return sorted({level.short for one in objectives for level in one.levels})
 
 
-def cases(objectives: Sequence[Promised], tick: int, wording: Wording) -> Iterator[Case]:
-    """Yield the tests of all levels whose short window is `tick`."""
-    levels = dict.fromkeys(level for one in objectives for level in one.levels if level.short == tick)
+def tick_of(short: int) -> int:
+    """Return the time (ms) between two evaluations in the tests of levels with this short window."""
+    return LOOK_HALVES * short // 2
+
+
+def cases(objectives: Sequence[Promised], short: int, wording: Wording) -> Iterator[Case]:
+    """Yield the tests of all levels whose short window is `short` ms."""
+    levels = dict.fromkeys(level for one in objectives for level in one.levels if level.short == short)
     for level in levels:
         having = [one for one in objectives if level in one.levels]
         step = _step(level, having)
@@ -58,7 +63,7 @@ def cases(objectives: Sequence[Promised], tick: int, wording: Wording) -> Iterat
             yield _case(level, course, courses, wording)
         yield alone(level, having, wording)
     alerts = dict.fromkeys(alert for one in objectives for alert in one.alerts())
-    yield nothing(alerts, tick, 1, span(tick))
+    yield nothing(alerts, tick_of(short), 1, span(short))
 
 
 def alone(level: Level, having: Sequence[Promised], wording: Wording) -> Case:
@@ -73,7 +78,7 @@ def alone(level: Level, having: Sequence[Promised], wording: Wording) -> Case:
 def between(first: Sequence[Promised], second: Sequence[Promised], wording: Wording) -> tuple[int, tuple[Case, ...]]:
     """Return the tests of two models at once, of which one burns, and their tick: that of the fastest tickets."""
     level = next(level for level in first[0].levels if level.severity == TICKET)
-    return level.short, (alone(level, [*first, *second], wording), alone(level, [*second, *first], wording))
+    return tick_of(level.short), (alone(level, [*first, *second], wording), alone(level, [*second, *first], wording))
 
 
 def nothing(alerts: Iterable[str], tick: int, ticks: int, name: str) -> Case:
@@ -88,19 +93,19 @@ def _case(
     wording: Wording,
     strangers: Sequence[Series] = (),
 ) -> Case:
+    tick = tick_of(level.short)
     rows = [
-        Taken(one, counted, level.short, live(one, len(counted.events)) if course.live else ())
-        for one, counted in courses
+        Taken(one, counted, tick, live(one, len(counted.events)) if course.live else ()) for one, counted in courses
     ]
     alerts = dict.fromkeys(alert for one, _ in courses for alert in one.alerts())
     moments = [
-        Moment(tick * level.short, alert, tuple(found for row in rows if (found := row.burns(alert, tick, wording))))
-        for tick in course.ticks
+        Moment(look * tick, alert, tuple(found for row in rows if (found := row.burns(alert, look, wording))))
+        for look in course.looks
         for alert in alerts
     ]
     series = [line for row in rows for line in (*scraped(row.one.series, row.counted), *row.gauges)]
     name = f"{span(level.long)}/{span(level.short)} ({level.severity}): {course.name}"
-    queries = tuple(_ratios(rows, level, tick) for tick in course.recorded)
+    queries = tuple(_ratios(rows, level, look * tick) for look in course.recorded)
     return Case(name, courses[0][1].step, (*series, *strangers), tuple(moments), queries)
 
 
@@ -134,18 +139,18 @@ class Taken:
         return tick >= 0 and any(self.counted.rings(level, self.one.target, tick * self.tick) for level in levels)
 
 
-def _ratios(rows: Sequence[Taken], level: Level, tick: int) -> Query:
+def _ratios(rows: Sequence[Taken], level: Level, at: int) -> Query:
     """Return the check of the share of bad events that is recorded for a level's long window, to four places."""
     values = []
     for row in rows:
-        share = row.counted.share(tick * level.short, level.long)
+        share = row.counted.share(at, level.long)
         if share is not None:
             labels = {"model": row.one.model.name, "slo": row.one.objective.name, **row.one.sloth}
             rounded = (Decimal(share[0]) / share[1]).quantize(_FOUR_PLACES, ROUND_HALF_UP)
             values.append(Value(selector("", labels | {"sloth_window": span(level.long)}), str(rounded)))
     if not values:
-        return Query(tick * level.short, f'{{__name__=~"{_RATIOS}.+"}}')
-    return Query(tick * level.short, f"round({names.ratio(level.long)}, {_FOUR_PLACES})", tuple(values))
+        return Query(at, f'{{__name__=~"{_RATIOS}.+"}}')
+    return Query(at, f"round({names.ratio(level.long)}, {_FOUR_PLACES})", tuple(values))
 
 
 def scraped(labels: dict[str, str], counted: Counters) -> tuple[Series, Series]:
@@ -156,18 +161,18 @@ def scraped(labels: dict[str, str], counted: Counters) -> tuple[Series, Series]:
 def _step(level: Level, having: Sequence[Promised]) -> int:
     """Return how far apart scrapes are: as far as every window is a number of them, or too short to hold two."""
     windows = {window for one in having for rung in one.levels for window in (rung.long, rung.short)}
-    parts = (parts for parts in range(2, level.short + 1) if level.short % parts == 0)
+    parts = (parts for parts in range(2, level.short + 1, 2) if level.short % parts == 0)
     steps = (level.short // part for part in parts)
     return next(step for step in steps if all(window < step or window % step == 0 for window in windows))
 
 
 def _healthy(course: Course, tried: Tried) -> Counters:
-    return counters(tried.step, [Stretch(course.ticks[-1] * tried.per_tick, events=1_000)])
+    return counters(tried.step, [Stretch(course.steps(tried), events=1_000)])
 
 
 def _strangers(one: Promised, course: Course, tried: Tried) -> list[Series]:
     """Return what is none of ours: a burning model, and good events of another job and of another objective."""
-    steps = course.ticks[-1] * tried.per_tick
+    steps = course.steps(tried)
     most = 100 * (tried.close[0] + 1)
     burning = counters(tried.step, [Stretch(steps, most, most)])
     good = counters(tried.step, [Stretch(steps, most)])

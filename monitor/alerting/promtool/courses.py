@@ -1,7 +1,9 @@
 """The courses of events that every burn alert is tried with: for one level of one objective, with its own numbers.
 
-A course is laid out in ticks, each as long as the level's short window. Whatever must be the level's own doing is
-preceded by so many good events, just outside of its long window, that no longer level rings with it.
+A course is laid out in short windows of the level, and looked at every six and a half of them: promtool evaluates all
+rules at each look, so that few of them are quick. At the second look, after 13, the long window of 12 reaches back to
+the end of the first short one. Whatever must be the level's own doing is preceded by so many good events in that first
+one that no longer level rings with it.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
     from monitor.statistics.ladder import Level
 
-FULL: Final = SHORTS_PER_LONG + 1
-"""Ticks until the long window has left the good events of the first tick behind."""
+LOOK_HALVES: Final = SHORTS_PER_LONG + 1
+"""Halves of the short window between two looks."""
+_UNTIL_SECOND: Final = SHORTS_PER_LONG
+"""Short windows from the end of the first one to the second look."""
 _FINEST: Final = 1_000_000
 """At most so many events a step, to come close to a threshold."""
 
@@ -32,14 +36,19 @@ class Tried:
     level: Level
     target: Decimal
     step: int
-    """Milliseconds between two scrapes; the short window is a number of them."""
+    """Milliseconds between two scrapes; the short window is an even number of them."""
     lowest: Fraction
     """The lowest threshold of all levels of the objective."""
 
     @property
-    def per_tick(self) -> int:
-        """How many scrapes a tick has."""
+    def short(self) -> int:
+        """How many scrapes the short window has."""
         return self.level.short // self.step
+
+    @property
+    def half(self) -> int:
+        """Half of them."""
+        return self.short // 2
 
     @property
     def threshold(self) -> Fraction:
@@ -61,93 +70,106 @@ class Course:
 
     name: str
     lay: Callable[[Tried], Sequence[Stretch]]
-    ticks: tuple[int, ...]
-    """When the alerts are looked at."""
+    looks: tuple[int, ...]
+    """Number of each look at the alerts; the first is 1."""
     recorded: tuple[int, ...] = ()
-    """When the recorded ratios are looked at."""
+    """Of each look at the recorded ratios."""
     live: bool = False
     """Is the live metric scraped, too?"""
+
+    def steps(self, tried: Tried) -> int:
+        """Return the scrapes up to the last look."""
+        return self.looks[-1] * LOOK_HALVES * tried.half
 
     def counters(self, tried: Tried) -> Counters:
         """Return the counters up to the last look."""
         stretches = list(self.lay(tried))
-        missing = self.ticks[-1] * tried.per_tick - sum(stretch.steps for stretch in stretches)
+        missing = self.steps(tried) - sum(stretch.steps for stretch in stretches)
         return counters(tried.step, [*stretches, Stretch(max(0, missing))])
 
 
 def _good(tried: Tried, bad: int) -> list[Stretch]:
-    """Return a first tick of good events that outweigh `bad` bad ones in every window that holds them."""
-    return [Stretch(1, events=int(bad / tried.lowest) + 1), Stretch(tried.per_tick - 1)]
+    """Return a first short window of good events that outweigh `bad` bad ones in every window that holds them."""
+    return [Stretch(1, events=int(bad / tried.lowest) + 1), Stretch(tried.short - 1)]
 
 
 def _just_above(tried: Tried) -> Sequence[Stretch]:
     events, bad = tried.close
-    burning = SHORTS_PER_LONG * tried.per_tick
+    burning = _UNTIL_SECOND * tried.short
     return [*_good(tried, (bad + 1) * burning), Stretch(burning, events, bad + 1)]
 
 
 def _alone(tried: Tried) -> Sequence[Stretch]:
-    return [*_just_above(tried), Stretch(tried.per_tick, tried.close[0])]
+    return [*_just_above(tried), Stretch(LOOK_HALVES * tried.half, tried.close[0])]
 
 
-def _just_below(tried: Tried) -> Sequence[Stretch]:
+def _long_on_it(tried: Tried) -> Sequence[Stretch]:
+    """Let the long window burn at the threshold, and the short one above it, by bad events that come later."""
     events, bad = tried.close
-    return [Stretch(FULL * tried.per_tick, events, bad)]
+    later = min(bad, tried.short)
+    return [
+        *_good(tried, bad * _UNTIL_SECOND * tried.short),
+        Stretch(1, events, bad - later),
+        Stretch((_UNTIL_SECOND - 1) * tried.short - 1, events, bad),
+        Stretch(later, events, bad + 1),
+        Stretch(tried.short - later, events, bad),
+    ]
+
+
+def _short_on_it(tried: Tried) -> Sequence[Stretch]:
+    """Let the short window burn at the threshold, and the long one above it."""
+    events, bad = tried.close
+    return [
+        *_good(tried, (bad + 1) * _UNTIL_SECOND * tried.short),
+        Stretch((_UNTIL_SECOND - 1) * tried.short, events, bad + 1),
+        Stretch(tried.short, events, bad),
+    ]
 
 
 def _ends(tried: Tried) -> Sequence[Stretch]:
-    burning = SHORTS_PER_LONG * tried.per_tick
-    return [
-        *_good(tried, 100 * burning),
-        Stretch(burning, 100, 100),
-        Stretch(tried.per_tick, 1),
-        Stretch(tried.per_tick),
-    ]
+    """Let it burn until one short window before the third look; from then on few events come, and good ones."""
+    burning = _UNTIL_SECOND * tried.short + LOOK_HALVES * tried.half - tried.short
+    return [*_good(tried, 100 * burning), Stretch(burning, 100, 100), Stretch(tried.short, 1)]
 
 
 def _few(tried: Tried) -> Sequence[Stretch]:
     least = tried.level.least_events(tried.target)
     bad = int(tried.threshold * (least - 1)) + 1
-    rest = tried.per_tick - 1
+    rest = LOOK_HALVES * tried.half - 1
     return [Stretch(rest), Stretch(1, least - 1, bad), Stretch(rest), Stretch(1, 1, 1)]
 
 
 def _unreadable(tried: Tried) -> Sequence[Stretch]:
-    burning = SHORTS_PER_LONG * tried.per_tick
+    after = LOOK_HALVES * tried.half
+    burning = _UNTIL_SECOND * tried.short
     return [
-        *_good(tried, 100 * (burning + 3 * tried.per_tick)),
+        *_good(tried, 100 * (burning + after)),
         Stretch(burning - 1, 100, 100),
         Stretch(1, 100, 100, unreadable=True),
-        Stretch(3 * tried.per_tick, 100, 100),
+        Stretch(after, 100, 100),
     ]
 
 
 def _begins_again(tried: Tried) -> Sequence[Stretch]:
     events, bad = tried.close
-    before = 6 * tried.per_tick
-    after = SHORTS_PER_LONG * tried.per_tick - before
+    before = _UNTIL_SECOND // 2 * tried.short
     return [
-        *_good(tried, (bad + 1) * FULL * tried.per_tick),
+        *_good(tried, (bad + 1) * _UNTIL_SECOND * tried.short),
         Stretch(before, events, bad + 1),
-        Stretch(after, events, bad + 1, fresh=True),
-        Stretch(tried.per_tick, events, fresh=True),
+        Stretch(_UNTIL_SECOND * tried.short - before, events, bad + 1, fresh=True),
+        Stretch(LOOK_HALVES * tried.half, events, fresh=True),
     ]
 
 
 COURSES: Final = (
-    Course(
-        "burns just above the threshold: silent while only the short window does",
-        _just_above,
-        (12, 13),
-        (13,),
-        live=True,
-    ),
-    Course("burns on the threshold or just below: silent", _just_below, (12, 13)),
-    Course("burning ends: silent within the short window, while the long one still burns", _ends, (13, 14, 15)),
-    Course("one event less than the least number: silent; then it comes", _few, (1, 2)),
-    Course("no number is scraped: silent; then it can be read again", _unreadable, (13, 14, 15)),
-    Course("the counters begin again from 0 while it burns, then once more without bad ones", _begins_again, (13, 14)),
-    Course("counters stand still at 0: silent, and no ratio is recorded", lambda _: [], (2,), (2,)),
+    Course("burns just above the threshold; before, the short window alone does", _just_above, (1, 2), (2,), live=True),
+    Course("the long window burns at the threshold, the short one above it", _long_on_it, (2,)),
+    Course("the short window burns at the threshold, the long one above it", _short_on_it, (2,)),
+    Course("burning has ended for one short window, and the long one still burns", _ends, (2, 3)),
+    Course("one event less than the least number; then it comes", _few, (1, 2)),
+    Course("no number is scraped while it burns; then it can be read again", _unreadable, (2, 3)),
+    Course("the counters begin again from 0 while it burns, then once more without bad ones", _begins_again, (2, 3)),
+    Course("counters stand still at 0: silent, and no ratio is recorded", lambda _: [], (1,), (1,)),
 )
-ALONE: Final = Course("one objective burns alone, among strangers of its name: no other rings", _alone, (13, 14))
+ALONE: Final = Course("one objective burns alone, among strangers of its name", _alone, (2, 3))
 """Strangers: a burning model, and good events of another job and of another objective."""

@@ -42,9 +42,9 @@ def sheets(settings: Settings, files: Sequence[RuleFile]) -> Iterator[Sheet]:
     for path, objectives in watched:
         file = by_path[path]
         stem = path.removesuffix(".yml").replace("/", "-")
-        for tick in burns.ticks(objectives):
-            cases = tuple(burns.cases(objectives, tick, Wording([file])))
-            yield _sheet(f"{stem}-{span(tick)}", [file], tick, cases)
+        for short in burns.shorts(objectives):
+            cases = tuple(burns.cases(objectives, short, Wording([file])))
+            yield _sheet(f"{stem}-{span(short)}", [file], burns.tick_of(short), cases)
         yield _sheet(f"{stem}-budget", [file], spent.TICK, tuple(spent.cases(objectives, Wording([file]))))
     for (first, ours), (second, theirs) in pairwise(watched[:2]):
         both = [by_path[first], by_path[second]]

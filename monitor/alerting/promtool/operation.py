@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting import names as alerts
@@ -134,7 +135,7 @@ def _lag(settings: Settings, wording: Wording) -> Iterator[Case]:
     yield case(
         "lag: a quarter of an hour after a growing backlog has reached its least size it rings; a large one that does "
         "not grow is silent; once it is read it ends",
-        [*halves, steady],
+        [*halves, steady, *(replace(half, labels={**half.labels, "job": _STRANGER}) for half in halves)],
         [Look(rings - 1, alerts.LAG), Look(rings, alerts.LAG, [due]), Look(rings + 1, alerts.LAG)],
         wording,
     )
@@ -159,14 +160,15 @@ def _counted(settings: Settings, wording: Wording) -> Iterator[Case]:
     rejected = {"job": job, "reason": "missing field"}
     failing = {"rule_group": "/etc/prometheus/rules/foldwatch.yml;foldwatch"}
     others = {"rule_group": "/etc/prometheus/rules/others.yml;others"}
-    for alert, found, counter, quiet in (
+    for alert, found, counter, quiet, strangers in (
         (
             alerts.DEAD_LETTERS,
             rejected,
             (catalog.DEAD_LETTERS.name, ours | rejected),
             (catalog.DEAD_LETTERS.name, ours | {"reason": "not JSON"}, 0),
+            [gauge(catalog.DEAD_LETTERS, ours | rejected | {"job": _STRANGER}, *range(window + 5))],
         ),
-        (alerts.RULES_FAIL, failing, (_FAILURES, failing), (_FAILURES, others, 1)),
+        (alerts.RULES_FAIL, failing, (_FAILURES, failing), (_FAILURES, others, 1), []),
     ):
         due = Due(alert, 3, found, {})
         points = [(minute * MINUTE, value) for minute, value in enumerate((4.0, 4.0, 7.0))]
@@ -177,6 +179,7 @@ def _counted(settings: Settings, wording: Wording) -> Iterator[Case]:
             [
                 gauge(*counter, 4, 4, (7, window + 3)),
                 gauge(quiet[0], quiet[1], *(quiet[2] * minute for minute in range(window + 5))),
+                *strangers,
             ],
             [
                 Look(1, alert),

@@ -33,15 +33,3 @@ def increase(points: Sequence[tuple[int, float]], begin: int, end: int) -> float
         before = min(before, covered * (values[0] / grown))
     whole = covered + sum(gap if gap < mean * _NEAR else mean / 2 for gap in (before, after))
     return math.nan if math.isnan(grown) else grown * (whole / covered)
-
-
-def looked_at(recorded: Sequence[tuple[int, float]], begin: int, end: int, step: int) -> list[tuple[int, float]]:
-    """Return the points that a subquery `[end - begin:step]` sees of a series recorded at these times (ms, value)."""
-    points: list[tuple[int, float]] = []
-    latest = 0
-    for at in range(max(-(-begin // step) * step, 0), end + 1, step):
-        while latest + 1 < len(recorded) and recorded[latest + 1][0] <= at:
-            latest += 1
-        if recorded and recorded[latest][0] <= at <= recorded[latest][0] + LOOKBACK:
-            points.append((at, recorded[latest][1]))
-    return points
