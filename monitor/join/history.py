@@ -115,7 +115,8 @@ def history_of(
 ) -> History:
     """Return the history of an id with these predictions and labels; `told`: as in `History`, or more than that."""
     stands = [(p, standing(p.predicted_at, labels, rules)) for p in predictions]
-    return _history(stands, labels, told)
+    still = {p.version for p, stand in stands if not stand.matched} if told else ()
+    return _history(stands, labels, tuple([version for version in told if version in still]))
 
 
 def without_old(history: History, passed: int, rules: Rules) -> History:
@@ -155,7 +156,7 @@ class Threads:
         before = [(p, standing(p.predicted_at, history.labels, rules)) for p in history.predictions]
         self._predictions = {p.version: p for p in history.predictions}
         self._labels = list(history.labels)
-        self._fresh = {p.version for p, stand in before if not stand.matched}.difference(history.told)
+        self._fresh = {p.version for p, stand in before if not stand.matched and p.version not in history.told}
         self._firsts = []
         for event in events:
             if isinstance(event, Scored):
@@ -168,7 +169,8 @@ class Threads:
                 if stand.matched:
                     tally[Total.MATCHED] += sign
                     tally[Total.LABEL_FIRST] += sign * stand.label_first
-        told = [p.version for p in self._predictions.values() if p.version not in self._fresh]
+        fresh = self._fresh
+        told = tuple([p.version for p, stand in now if not stand.matched and p.version not in fresh])
         return Advanced(before, now, _history(now, self._labels, told), self._firsts)
 
     def _predict(self, new: Scored) -> None:
@@ -249,14 +251,14 @@ class Threads:
         return [p.predicted_at for p in self._predictions.values() if first <= p.predicted_at <= last]
 
 
-def _history(stands: Standings, labels: Sequence[Mark], told: Sequence[int]) -> History:
-    """Return what is known of an id; `told`: versions that ever had a class."""
+def _history(stands: Standings, labels: Sequence[Mark], told: tuple[int, ...]) -> History:
+    """Return what is known of an id."""
     return History(
         tuple([p for p, _ in stands]),
         tuple(labels),
         tuple([p.predicted_at for p, stand in stands if not stand.matched]),
         tuple([mark.labelled_at for mark in labels if mark.waiting != NO_LABEL]),
-        tuple([p.version for p, stand in stands if not stand.matched and p.version in told]),
+        told,
     )
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from monitor.join.events import NO_LABEL
-from monitor.join.history import Mark, Scored, Threads, belongs, history_of
+from monitor.join.history import History, Mark, Scored, Threads, belongs, history_of
 from monitor.join.rows import IN_HISTORY, NO_PREDICTION, Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from monitor.join.history import History
     from monitor.join.rows import CodedLabels, CodedPredictions, Rows
     from monitor.join.rules import Outcomes, Rules
 
     Change = tuple[int, Scored, int, int]
     """(sign, prediction, class or NO_LABEL, moment of the label)."""
     Counted = Mapping[int, tuple[Scored, int, int]]
+
+_NOTHING: Final = History()
 
 
 def join_tangled(
@@ -53,6 +54,8 @@ def row_history(rows: Rows, row: int, rules: Rules) -> History:
     """Return what a row says, as a History."""
     if rows.version[row] == IN_HISTORY:
         return rows.histories[row]
+    if rows.version[row] == NO_PREDICTION and rows.y_true[row] == NO_LABEL:
+        return _NOTHING
     predictions: tuple[Scored, ...] = ()
     labels: tuple[Mark, ...] = ()
     if rows.version[row] != NO_PREDICTION:
