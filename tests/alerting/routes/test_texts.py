@@ -130,6 +130,11 @@ def test_pagerdutys_severity_comes_from_the_label_and_is_one_that_it_knows(rende
     assert rendered("severity", alert(severity=label)) == severity
 
 
+@pytest.mark.parametrize(("label", "word"), [("critical", "[PAGE] "), ("warning", "[TICKET] "), ("info", "[NOTE] ")])
+def test_the_first_word_in_slack_says_how_urgent_it_is(rendered, label, word):
+    assert rendered("title", alert(severity=label)) == word + alert()["annotations"]["summary"]
+
+
 def test_the_daemon_is_the_component_where_there_is_no_model(rendered):
     assert rendered("component", alert()) == "churn"
     down = alert()
