@@ -13,11 +13,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.config import Objective
 from monitor.config.keys import TABLES
 from monitor.config.source_keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS
 from monitor.counts import Counts, Layout
 from monitor.prometheus.catalog import CATALOG
-from monitor.report import json, objectives, snapshot
+from monitor.report import json, objectives, rehearsal, snapshot
 from monitor.statistics import budget, gates, ladder
 from monitor.statistics import report as values
 from monitor.statistics.budget import BudgetState, Standing, Tally
@@ -101,6 +102,7 @@ def report() -> str:
         "windows": "One entry a window, series and maturity.",
         "alerts": "One entry an episode; backtest only.",
         "shadow_alerts": "The same of objectives with `routing: shadow`, which reach nobody; backtest only.",
+        "objectives": "One entry an objective with a `target`: what its alerts were worth; backtest only.",
         "events": "What became of every event.",
         "gates": "One entry a model and data gate, empty before the first evaluation; `/api/v1/report` only.",
     }
@@ -138,9 +140,44 @@ def report() -> str:
         "## `gates[]`",
         "What they are and where their limits come from: [concepts](../concepts.md#8-data-gates).",
         keys(json.gate_entries(inspected)[0], field_texts(gates, "Gate") | of_gate),
+        *_rehearsed(),
         *_of_objectives(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _rehearsed() -> Iterable[str]:
+    """Yield the part about `objectives` of a backtest."""
+    level = Level(PAGE, 3_600_000, 300_000, Decimal("13.44"))
+    objective = Objective("s", "recall", "b", "24h", target=Decimal("0.95"))
+    one = rehearsal.Rehearsed("m", objective, (level,), (level,), (), (rehearsal.Rung(PAGE, guarded=True),))
+    entry = json.rehearsed_entry(one, None)
+    own = {
+        "model": "The model.",
+        "kind": "`timeslices` or `occurrences`.",
+        "target": "The share of good events, as written.",
+        "routing": "The loudest that it may get: `page`, `ticket` or `shadow`.",
+        "events": "What the last period of the log held: good and bad ones, never the skipped.",
+        "bad": "Those of them that spend the budget.",
+        "skipped": "Evaluations that could not tell (UNKNOWN).",
+        "budget_left": "Share of the period's budget that is left in the end; below 0: overspent; null without events.",
+        "levels": "The levels at the step of the replay.",
+        "rung": "What rang, by severity, with the guard and without it.",
+    }
+    of_level = {
+        "severity": "`page` or `ticket`.",
+        "long": "A window, such as `1h`; in a backtest at least 24 steps.",
+        "short": "A window; in a backtest at least two steps.",
+        "least_events": "How many events the long window must hold.",
+        "starved": "Whether the long window cannot hold so many at this step, so that the level cannot ring.",
+    }
+    yield "## `objectives[]`"
+    yield "Of a backtest, in the order of the configuration."
+    yield keys(entry, field_texts(snapshot, "AlertEntry") | own)
+    yield "### `objectives[].levels[]`"
+    yield keys(entry["levels"][0], field_texts(ladder, "Level") | of_level)
+    yield "### `objectives[].rung[]`"
+    yield keys(entry["rung"][0], field_texts(rehearsal, "Rung"))
 
 
 def _of_objectives() -> Iterable[str]:

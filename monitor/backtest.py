@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor import __version__
 from monitor.alerting.alarm import Alarm
+from monitor.alerting.rehearsal import Rehearsal
 from monitor.clock import ManualClock
 from monitor.counts.slices import FixedSlices, slice_length
 from monitor.report.course import Courses
@@ -126,7 +127,8 @@ def run(
     reading = _Reading(clock, stream, reporter)
     history, courses, newest = History(settings), Courses(settings.models), Newest()
     begun = replay.first_arrival // every * every
-    alarm = Alarm(settings, state, begun, every=every)
+    rehearsal = Rehearsal(settings, every, begun)
+    alarm = Alarm(settings, state, begun, every=every, hearer=rehearsal)
     hearers = [newest.add, history.add, courses.observe, *listen]
     tell = _teller(settings, state, tuple(count), tuple(receive))
 
@@ -159,6 +161,7 @@ def run(
         history=history.view(),
         baselines=baselines,
         courses=courses.courses,
+        rehearsed=rehearsal.rehearsed(courses.courses),
     )
     return Replayed(alarm.shown(snapshot), replay.first_arrival, replay.last_arrival)
 

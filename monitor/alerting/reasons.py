@@ -51,7 +51,7 @@ def burns_in_words(objective: Objective, burn: Burn, period: tuple[str, Tally], 
     left = budget_left(held, target) or 0.0
     remains = f"{left:.0%} of it is left" if left > 0 else f"it is spent {1 - left:.1f} times over"
     burning = (
-        f"the error budget of {text} burns {rate:.1f} times as fast as it lasts ({level.severity} above "
+        f"the error budget of {text} burns {rate:.2f} times as fast as it lasts ({level.severity} above "
         f"{level.factor.normalize():f}), {remains}"
     )
     return "; ".join(filter(None, (f"{counted}: {burning}", _value(newest))))

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         writer = None
         if json_file is not None:
             writer = stack.enter_context(BacktestWriter(json_file, config_sha256=settings.sha256))
-        series = None if openmetrics_file is None else stack.enter_context(OpenMetricsWriter(settings))
+        series = None if openmetrics_file is None else stack.enter_context(OpenMetricsWriter(settings, every))
         replayed = replay_history(
             settings,
             replay,
@@ -108,13 +108,7 @@ def run(args: argparse.Namespace) -> int:
         )
         snapshot = replayed.snapshot
         if writer is not None:
-            writer.finish(
-                start=replayed.start,
-                end=replayed.end,
-                alerts=snapshot.alerts,
-                shadow_alerts=snapshot.shadow_alerts,
-                totals=snapshot.totals,
-            )
+            writer.finish(snapshot, start=replayed.start, end=replayed.end)
         if html_file is not None:
             html_file.write(page(snapshot, served=False).encode())
         if series is not None and openmetrics_file is not None:

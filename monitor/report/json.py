@@ -13,16 +13,20 @@ import msgspec
 import numpy as np
 
 from monitor import __version__
-from monitor.clock import format_time
+from monitor.clock import format_duration, format_time
 from monitor.report import words
+from monitor.statistics.budget import Tally
 from monitor.statistics.report import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from decimal import Decimal
     from types import TracebackType
 
-    from monitor.report.snapshot import AlertEntry
+    from monitor.report.rehearsal import Rehearsed, Rung
+    from monitor.report.snapshot import AlertEntry, Snapshot
+    from monitor.statistics.budget import Standing
     from monitor.statistics.inspection import Inspection
+    from monitor.statistics.ladder import Level
     from monitor.statistics.report import MetricResult, Report, WindowResult
 
 BACKTEST_SCHEMA: Final = "foldwatch/backtest/1"
@@ -89,8 +93,53 @@ def alert_entry(alert: AlertEntry) -> dict[str, Any]:
         "metric": alert.metric,
         "class": alert.class_,
         "at": format_time(alert.at),
-        "resolved_at": None if alert.resolved_at is None else format_time(alert.resolved_at),
+        "resolved_at": _moment(alert.resolved_at),
         "reason": alert.reason,
+    }
+
+
+def rehearsed_entry(one: Rehearsed, standing: Standing | None) -> dict[str, Any]:
+    """Return one entry of a backtest's `objectives`; `standing`: where it stands in the end."""
+    objective = one.objective
+    held = Tally() if standing is None else standing.period
+    return {
+        "model": one.model,
+        "slo": objective.name,
+        "kind": objective.kind,
+        "target": objective.target,
+        "routing": objective.routing,
+        "events": held.events,
+        "bad": held.bad,
+        "skipped": held.skipped,
+        "budget_left": None if standing is None else standing.budget_left,
+        "levels": [level_entry(level, objective.target, starved=level in one.starved) for level in one.levels],
+        "rung": list(map(rung_entry, one.rung)),
+    }
+
+
+def level_entry(level: Level, target: Decimal | None, *, starved: bool) -> dict[str, Any]:
+    """Return one entry of `objectives[].levels`."""
+    return {
+        "severity": level.severity,
+        "long": format_duration(level.long),
+        "short": format_duration(level.short),
+        "factor": level.factor,
+        "least_events": None if target is None else level.least_events(target),
+        "starved": starved,
+    }
+
+
+def rung_entry(rung: Rung) -> dict[str, Any]:
+    """Return one entry of `objectives[].rung`."""
+    return {
+        "severity": rung.severity,
+        "guarded": rung.guarded,
+        "episodes": rung.episodes,
+        "false": rung.false,
+        "unclear": rung.unclear,
+        "first_at": _moment(rung.first_at),
+        "changed_at": _moment(rung.changed_at),
+        "first_resolved_at": _moment(rung.first_resolved_at),
     }
 
 
@@ -132,8 +181,8 @@ def report_document(report: Report | None) -> dict[str, Any]:
 
 
 def encoded(document: object) -> bytes:
-    """Return the bytes of a document that this file made."""
-    return msgspec.json.encode(document, enc_hook=_plain)
+    """Return the bytes of a document that this file made; decimals are numbers with the digits that were written."""
+    return _ENCODER.encode(document)
 
 
 class BacktestWriter:
@@ -156,29 +205,29 @@ class BacktestWriter:
         self._spool.write(encoded(window_entry(window)))
         self._windows += 1
 
-    def finish(
-        self,
-        *,
-        start: int,
-        end: int,
-        alerts: Iterable[AlertEntry],
-        totals: Totals,
-        shadow_alerts: Iterable[AlertEntry] = (),
-    ) -> None:
-        """Write the document: period `[start, end)` in epoch ms, the windows so far, alerts in time order, totals."""
+    def finish(self, snapshot: Snapshot, *, start: int, end: int) -> None:
+        """Write the document: period `[start, end)` in epoch ms, the windows so far, and what the snapshot holds."""
         head = {
             "schema": BACKTEST_SCHEMA,
             "foldwatch": __version__,
             "config_sha256": self._config_sha256,
             "period": {"start": format_time(start), "end": format_time(end)},
         }
+        standings = {(one.model, one.slo): one for one in snapshot.objectives}
+        lists = {
+            "alerts": map(alert_entry, snapshot.alerts),
+            "shadow_alerts": map(alert_entry, snapshot.shadow_alerts),
+            "objectives": (
+                rehearsed_entry(one, standings.get((one.model, one.objective.name))) for one in snapshot.rehearsed
+            ),
+        }
         self._out.write(encoded(head)[:-1] + b',\n"windows":[')
         self._spool.seek(0)
         shutil.copyfileobj(self._spool, self._out, 2**20)
-        for name, found in ((b"alerts", alerts), (b"shadow_alerts", shadow_alerts)):
-            lines = b",\n".join(encoded(alert_entry(alert)) for alert in found)
-            self._out.write(b'],\n"' + name + b'":[' + lines)
-        self._out.write(b'],\n"events":' + encoded(events_entry(totals)) + b"}\n")
+        self._out.write(b"]")
+        for name, entries in lists.items():
+            self._out.write(b",\n" + encoded(name) + b":[" + b",\n".join(map(encoded, entries)) + b"]")
+        self._out.write(b',\n"events":' + encoded(events_entry(snapshot.totals)) + b"}\n")
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
@@ -198,3 +247,11 @@ def _plain(value: object) -> object:
         return plain
     message = f"a report holds no {type(value).__name__}"
     raise TypeError(message)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
+
+
+def _moment(at: int | None) -> str | None:
+    """Return a moment as it is written, null where there is none."""
+    return None if at is None else format_time(at)

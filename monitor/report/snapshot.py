@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.report.course import Course
     from monitor.report.history import SeriesKey, Track
+    from monitor.report.rehearsal import Rehearsed
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.budget import Standing, Tally
     from monitor.statistics.report import Report
@@ -147,6 +148,8 @@ class Snapshot:
     """(model, objective) -> its counters; every objective with a target is in it from the start."""
     courses: Sequence[Course] = ()
     """What each objective went through, where a whole history was replayed."""
+    rehearsed: Sequence[Rehearsed] = ()
+    """What the alerts of each error budget would have done, where a whole history was replayed."""
     halted: str | None = None
     """Why reading stopped and how to go on; None while events are read."""
     announcement: Announcement | None = None

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from monitor.report import words
 from monitor.report.badges import seriousness, worst
+from monitor.report.rehearsal_table import rehearsals
 from monitor.report.version import versions
 from monitor.statistics.report import Maturity, Verdict
 
@@ -39,10 +40,12 @@ def terminal(file: IO[str] | None = None) -> Console:
 
 
 def summary(snapshot: Snapshot) -> RenderableType:
-    """Return what stands at the end of a backtest: each objective's course, the last verdicts, the totals."""
+    """Return what stands at the end of a backtest: courses and alerts of objectives, the last verdicts, the totals."""
     parts: list[RenderableType] = []
     if snapshot.courses:
         parts.append(_courses(snapshot.courses))
+    if snapshot.rehearsed:
+        parts.append(rehearsals(snapshot))
     parts += [_verdicts(version) for version in versions(snapshot)]
     return Group(*parts, totals(snapshot.totals))
 

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -5,7 +8,6 @@ import pytest
 from monitor.alerting.verdicts import ALERT, VerdictAlerts
 from monitor.config import Duration, ModelSettings, Objective
 from monitor.counts import Counts, Layout
-from monitor.report.course import judged
 from monitor.statistics.report import Maturity, MetricResult, Verdict, WindowResult
 
 HOUR = 3_600_000
@@ -47,12 +49,19 @@ def window(at, verdict, maturity=Maturity.MATURE, version="3", segment=None, met
     )
 
 
+def alerts_of(*objectives, every=None):
+    return VerdictAlerts({"churn": model(*objectives or (OBJECTIVE,))}, every)
+
+
+def observed(alerts, *windows):
+    """Evaluations in order; windows of one moment are of one evaluation."""
+    for at, together in groupby(windows, key=lambda one: one.as_of):
+        alerts.observe(at, {}, list(together))
+    return alerts
+
+
 def episodes(*windows, objective=OBJECTIVE):
-    alerts = VerdictAlerts()
-    for one in windows:
-        for seen in judged(model(objective), one):
-            alerts.observe(seen)
-    return alerts.alerts
+    return observed(alerts_of(objective), *windows).alerts
 
 
 def test_each_change_into_worse_is_one_episode_with_its_end():
@@ -87,8 +96,33 @@ def test_provisional_windows_ring_nothing():
 
 
 def test_versions_have_episodes_of_their_own():
-    rung = episodes(window(1, Verdict.WORSE), window(1, Verdict.OK, version="4"), window(2, Verdict.WORSE, version="4"))
+    rung = episodes(
+        window(1, Verdict.WORSE),
+        window(1, Verdict.OK, version="4"),
+        window(2, Verdict.WORSE),
+        window(2, Verdict.WORSE, version="4"),
+    )
     assert [(a.version, a.at, a.resolved_at) for a in rung] == [("3", 1, None), ("4", 2, None)]
+
+
+def test_the_episode_of_a_version_whose_windows_are_gone_ends_there():
+    rung = episodes(window(1, Verdict.WORSE), window(1, Verdict.OK, version="4"), window(2, Verdict.OK, version="4"))
+    assert [(a.version, a.at, a.resolved_at) for a in rung] == [("3", 1, 2)]
+    alerts = observed(alerts_of(), window(1, Verdict.WORSE))
+    alerts.observe(2, {}, [])
+    assert [a.resolved_at for a in alerts.alerts] == [2]
+
+
+def test_where_no_mature_window_was_due_an_episode_lasts():
+    alerts = observed(alerts_of(every=7 * HOUR), window(24 * HOUR, Verdict.WORSE))
+    alerts.observe(28 * HOUR, {}, [])
+    assert [a.resolved_at for a in alerts.alerts] == [None]
+    alerts.observe(31 * HOUR, {}, [])  # the horizon of 24 h and one step later
+    assert [a.resolved_at for a in alerts.alerts] == [31 * HOUR]
+
+
+def test_an_objective_with_a_target_rings_by_its_budget_instead():
+    assert episodes(window(1, Verdict.WORSE), objective=replace(OBJECTIVE, target=Decimal("0.9"))) == ()
 
 
 @pytest.mark.parametrize("other", [{"segment": "region=eu"}, {"metric": "precision"}])
@@ -103,20 +137,13 @@ def test_an_objective_of_a_segment_listens_to_that_segment_alone():
 
 
 def restored(*parts, objectives=(OBJECTIVE,), now=99):
-    alerts = VerdictAlerts()
-    alerts.restore(parts, {"churn": model(*objectives)}, now)
-    return alerts
-
-
-def observed(alerts, *windows):
-    for one in windows:
-        for seen in judged(model(OBJECTIVE), one):
-            alerts.observe(seen)
+    alerts = alerts_of(*objectives)
+    alerts.restore(list(enumerate(parts)), now)
     return alerts
 
 
 def test_an_episode_outlives_the_process_that_saw_it_begin():
-    before = observed(VerdictAlerts(), window(1, Verdict.WORSE), window(2, Verdict.WORSE))
+    before = observed(alerts_of(), window(1, Verdict.WORSE), window(2, Verdict.WORSE))
     after = observed(restored(before.packed(2)), window(3, Verdict.WORSE))
     assert after.alerts == before.alerts
     (alert,) = observed(after, window(4, Verdict.OK)).alerts
@@ -124,7 +151,7 @@ def test_an_episode_outlives_the_process_that_saw_it_begin():
 
 
 def test_what_was_packed_later_holds_and_ended_episodes_are_known_once():
-    alerts, parts = VerdictAlerts(), []
+    alerts, parts = alerts_of(), []
     for at, verdict in enumerate([Verdict.WORSE, Verdict.OK, Verdict.OK, Verdict.WORSE, Verdict.UNKNOWN]):
         observed(alerts, window(at, verdict))
         parts.append(alerts.packed(at))
@@ -135,21 +162,30 @@ def test_what_was_packed_later_holds_and_ended_episodes_are_known_once():
 
 
 def test_an_episode_of_an_objective_that_is_gone_ends_with_the_restart():
-    parts = [observed(VerdictAlerts(), window(1, Verdict.WORSE)).packed(1)]
-    for objectives in ((), (Objective("leave-recall", "precision", "leave", "24h"),)):
-        (alert,) = restored(*parts, objectives=objectives).alerts
+    parts = [observed(alerts_of(), window(1, Verdict.WORSE)).packed(1)]
+    other = Objective("other", "recall", "leave", "24h")
+    for one in (other, replace(OBJECTIVE, metric="precision"), replace(OBJECTIVE, target=Decimal("0.9"))):
+        (alert,) = restored(*parts, objectives=(one,)).alerts
         assert alert.resolved_at == 99
-    alerts = VerdictAlerts()
-    alerts.restore(parts, {}, 99)
+    alerts = VerdictAlerts({})
+    alerts.restore([(1, parts[0])], 99)
     assert [alert.resolved_at for alert in alerts.alerts] == [99]
 
 
+def test_an_episode_that_was_told_as_ended_has_ended_in_whatever_order_it_is_told():
+    alerts = observed(alerts_of(), window(1, Verdict.WORSE))
+    open_ = alerts.packed(1)
+    ended = observed(alerts, window(2, Verdict.OK)).packed(1)
+    for parts in ((open_, ended), (ended, open_)):
+        assert [(a.at, a.resolved_at) for a in restored(*parts).alerts] == [(1, 2)]
+
+
 def test_of_two_open_episodes_of_one_objective_the_older_ends_where_the_newer_begins():
-    parts = [observed(VerdictAlerts(), window(at, Verdict.WORSE)).packed(at) for at in (1, 7)]
+    parts = [observed(alerts_of(), window(at, Verdict.WORSE)).packed(at) for at in (1, 7)]
     after = observed(restored(*parts), window(9, Verdict.OK))
     assert [(alert.at, alert.resolved_at) for alert in after.alerts] == [(1, 7), (7, 9)]
 
 
 def test_what_cannot_be_read_is_passed_over():
-    part = observed(VerdictAlerts(), window(1, Verdict.WORSE)).packed(1)
+    part = observed(alerts_of(), window(1, Verdict.WORSE)).packed(1)
     assert len(restored(b"", b"\xc1", part, b"\x91\x01").alerts) == 1

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from monitor.report.json import BacktestWriter, encoded, events_entry, report_document, window_entry
-from monitor.statistics.report import Maturity, MetricResult, Totals
+from monitor.statistics.report import Maturity, MetricResult, Report, Totals
 
 METRIC_KEYS = (
     "metric class value lower upper level method n deff undefined baseline baseline_lower baseline_upper baseline_raw "
@@ -34,7 +34,8 @@ def backtest(windows, alerts=(), totals=made.TOTALS):
     with BacktestWriter(out, config_sha256="abc") as writer:
         for one in windows:
             writer.add(one)
-        writer.finish(start=made.START, end=made.START + 86_400_000, alerts=alerts, totals=totals)
+        snapshot = replace(made.empty_snapshot(), report=Report(made.START, totals=totals), alerts=alerts)
+        writer.finish(snapshot, start=made.START, end=made.START + 86_400_000)
     return out.getvalue()
 
 
@@ -97,7 +98,8 @@ def test_the_report_document_names_its_moment_and_holds_every_window():
 def test_a_backtest_document_has_the_contract_order_although_the_period_is_known_last(window):
     document = json.loads(backtest([window] * 3, [made.alert(), made.alert(resolved_at=made.START + 1)]))
     assert list(document) == [
-        "schema", "foldwatch", "config_sha256", "period", "windows", "alerts", "shadow_alerts", "events",
+        "schema", "foldwatch", "config_sha256", "period", "windows", "alerts", "shadow_alerts", "objectives",
+        "events",
     ]  # fmt: skip
     assert document["period"] == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     assert len(document["windows"]) == 3
@@ -128,6 +130,6 @@ def test_windows_are_not_held_in_memory(window):
         assert out.getvalue() == b""
         assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
         tracemalloc.stop()
-        writer.finish(start=0, end=1, alerts=(), totals=Totals())
+        writer.finish(made.empty_snapshot(), start=0, end=1)
     assert out.tell() > 20 * 2**20
     assert len(json.loads(out.getvalue())["windows"]) == 4_000
