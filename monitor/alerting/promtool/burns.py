@@ -14,10 +14,10 @@ from monitor.alerting.promtool.case import Case, Moment, Query, Series, Value, s
 from monitor.alerting.promtool.counters import Stretch, counters
 from monitor.alerting.promtool.courses import ALONE, COURSES, LOOK_HALVES, Tried
 from monitor.alerting.promtool.live import live
-from monitor.alerting.promtool.notation import span
 from monitor.alerting.promtool.rates import LOOKBACK
 from monitor.alerting.promtool.scenes import ObjectiveScene
 from monitor.alerting.rules import names
+from monitor.alerting.rules.promql import span
 from monitor.prometheus.catalog import SLO_BAD, SLO_EVENTS
 from monitor.statistics.ladder import TICKET
 

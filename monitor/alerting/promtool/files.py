@@ -9,10 +9,10 @@ from monitor.alerting import names as alerts
 from monitor.alerting.promtool import burns, feeds, operation, spent
 from monitor.alerting.promtool.case import Sheet
 from monitor.alerting.promtool.minutes import TICK, Due, Look, case
-from monitor.alerting.promtool.notation import span
 from monitor.alerting.promtool.promised import promised
 from monitor.alerting.promtool.wording import Wording
 from monitor.alerting.rules.files import OBJECTIVES, OPERATION, file_name
+from monitor.alerting.rules.promql import span
 from monitor.alerting.rules.text import yaml_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "tests"
 _TWO: Final = "two-models"
-_LONG: Final = 60
+_LONG: Final = 35
 """Minutes, longer than any alert of operation waits."""
 
 

@@ -38,7 +38,7 @@ def notation(values: Sequence[Sample]) -> str:
 
 
 def span(millis: int) -> str:
-    """Return a duration as Prometheus writes it: `1h30m`."""
+    """Return a duration to the millisecond as Prometheus writes it: `1h30m`."""
     words, rest = "", millis
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)

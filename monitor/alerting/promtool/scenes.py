@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from monitor.alerting.promtool import rates
 from monitor.alerting.promtool.answers import matching
-from monitor.alerting.promtool.notation import span
 from monitor.alerting.rules import names
-from monitor.clock import SECOND
+from monitor.clock import SECOND, parse_duration
 from monitor.prometheus import catalog
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ class ObjectiveScene:
         return found + [(gauge.labels, float(gauge.values[-1])) for gauge in given]
 
     def increase(self, name: str, matchers: Matchers, window: str) -> list[Row]:
-        """Return `increase` of one of the counters over a window of the ladder."""
-        millis = {span(length): length for length in self.one.windows}.get(window)
+        """Return `increase` of one of the counters over a window."""
+        millis = parse_duration(window)
         values = {catalog.SLO_EVENTS.name: self.counted.events, catalog.SLO_BAD.name: self.counted.bad}.get(name)
         if millis is None or values is None or not matching(self.one.series, matchers):
             return []

@@ -14,7 +14,7 @@ from monitor.alerting.promtool.counters import Stretch, counters
 from monitor.alerting.promtool.live import live
 from monitor.alerting.promtool.scenes import ObjectiveScene
 from monitor.alerting.rules import names
-from monitor.clock import MINUTE
+from monitor.clock import SECOND
 from monitor.statistics.ladder import LEAST_BAD
 
 if TYPE_CHECKING:
@@ -25,72 +25,54 @@ if TYPE_CHECKING:
     from monitor.alerting.promtool.promised import Promised
     from monitor.alerting.promtool.wording import Wording
 
-TICK: Final = MINUTE
-_FOR: Final = 5
-"""Minutes."""
+TICK: Final = 150 * SECOND
+_FOR: Final = 2
+"""Looks: five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What happens, minute by minute, and at which minutes it is looked at."""
+    """What happens from look to look, and at which looks something is expected."""
 
     name: str
     lay: Callable[[int, int], Sequence[Stretch]]
     """(events, bad ones that are just allowed) -> the course."""
-    minutes: tuple[int, ...]
+    looks: tuple[int, ...]
     live: bool = False
 
 
 def _one_more(events: int, allowed: int) -> Sequence[Stretch]:
-    """Let all but one of the bad ones come, and the last one at the tenth minute; later as many good ones."""
-    return [
-        Stretch(1, events, allowed - 1),
-        Stretch(8),
-        Stretch(1, 0, 1),
-        Stretch(9),
-        Stretch(1, events),
-    ]
+    """Let all but one of the bad ones come, and the last one at the third look; later as many good ones."""
+    return [Stretch(1, events, allowed - 1), Stretch(1), Stretch(1, 0, 1), Stretch(2), Stretch(1, events)]
 
 
 def _few(events: int, allowed: int) -> Sequence[Stretch]:
     least = ceil(Fraction(LEAST_BAD * events, allowed))
-    return [Stretch(1, least - 1, least - 1), Stretch(18), Stretch(1, 1, 1), Stretch(10)]
+    return [Stretch(1, least - 1, least - 1), Stretch(3), Stretch(1, 1, 1)]
 
 
 def _begins_again(events: int, allowed: int) -> Sequence[Stretch]:
-    return [
-        Stretch(1, events, allowed),
-        Stretch(11),
-        Stretch(1, events, allowed, fresh=True),
-        Stretch(7),
-    ]
+    return [Stretch(1, events, allowed), Stretch(3), Stretch(1, events, allowed, fresh=True)]
 
 
 def _unreadable(events: int, allowed: int) -> Sequence[Stretch]:
-    return [
-        Stretch(1, events, allowed),
-        Stretch(13),
-        Stretch(1, unreadable=True),
-        Stretch(15),
-    ]
+    return [Stretch(1, events, allowed), Stretch(3), Stretch(1, unreadable=True)]
 
 
 _COURSES: Final = (
     _Course(
-        "one bad event less than the budget: silent; with it, after five minutes and not a minute earlier, it rings; "
+        "one bad event less than the budget: silent; with it, after five minutes and not a look earlier, it rings; "
         "good ones end it",
         _one_more,
-        (5, 9, 14, 15, 19, 20),
+        (2, 4, 5, 6),
         live=True,
     ),
-    _Course("one event less than the least number: silent; then it comes", _few, (5, 10, 15, 19, 24, 25)),
-    _Course("the counters begin again from 0: what is spent stays spent", _begins_again, (9, 10, 15, 20)),
+    _Course("one event less than the least number: silent; then it comes", _few, (3, 4, 6, 7)),
+    _Course("the counters begin again from 0: what is spent stays spent", _begins_again, (2, 3, 5, 6)),
     _Course(
-        "no number is scraped: silent; five minutes after it can be read again it rings",
-        _unreadable,
-        (10, 14, 15, 19, 20, 24, 25),
+        "no number is scraped: silent; five minutes after it can be read again it rings", _unreadable, (4, 5, 7, 8)
     ),
-    _Course("counters stand still at 0: silent, and no budget is recorded", lambda _events, _allowed: [], (10,)),
+    _Course("counters stand still at 0: silent, and no budget is recorded", lambda _events, _allowed: [], (2,)),
 )
 
 
@@ -98,11 +80,11 @@ def cases(objectives: Sequence[Promised], wording: Wording) -> Iterator[Case]:
     """Yield the tests of a model; all its objectives go through each course at once."""
     for course in _COURSES:
         taken = [_taken(one, course) for one in objectives]
-        queries = (Query(course.minutes[-1] * TICK, names.BUDGET_LEFT),) if not course.lay(1, 1) else ()
-        yield _case(course.name, taken, course.minutes, wording, queries)
+        queries = (Query(course.looks[-1] * TICK, names.BUDGET_LEFT),) if not course.lay(1, 1) else ()
+        yield _case(course.name, taken, course.looks, wording, queries)
     first = _taken(objectives[0], _COURSES[0])
-    alone = [first, *(_Taken(one, counters(TICK, [Stretch(20, 1_000)])) for one in objectives[1:])]
-    yield _case("one objective alone has spent its budget: no other rings", alone, (15,), wording)
+    alone = [first, *(_Taken(one, counters(TICK, [Stretch(5, 1_000)])) for one in objectives[1:])]
+    yield _case("one objective alone has spent its budget: no other rings", alone, (5,), wording)
     yield nothing([SPENT], TICK, _FOR, "spent")
 
 
@@ -111,17 +93,17 @@ def _taken(one: Promised, course: _Course) -> _Taken:
     times = ceil(Fraction(LEAST_BAD, budget.numerator))
     events, allowed = times * budget.denominator, times * budget.numerator
     stretches = list(course.lay(events, allowed))
-    missing = course.minutes[-1] - sum(stretch.steps for stretch in stretches)
+    missing = course.looks[-1] - sum(stretch.steps for stretch in stretches)
     counted = counters(TICK, [*stretches, Stretch(max(0, missing))])
     return _Taken(one, counted, live(one, len(counted.events)) if course.live else ())
 
 
 def _case(
-    name: str, taken: Sequence[_Taken], minutes: Sequence[int], wording: Wording, queries: tuple[Query, ...] = ()
+    name: str, taken: Sequence[_Taken], looks: Sequence[int], wording: Wording, queries: tuple[Query, ...] = ()
 ) -> Case:
     moments = tuple(
-        Moment(minute * TICK, SPENT, tuple(found for row in taken if (found := row.ringing(minute, wording))))
-        for minute in minutes
+        Moment(look * TICK, SPENT, tuple(found for row in taken if (found := row.ringing(look, wording))))
+        for look in looks
     )
     series = tuple(line for row in taken for line in (*scraped(row.one.series, row.counted), *row.gauges))
     return Case(f"spent: {name}", TICK, series, moments, queries)
@@ -135,21 +117,21 @@ class _Taken:
     counted: Counters
     gauges: Sequence[Series] = ()
 
-    def ringing(self, minute: int, wording: Wording) -> Ringing | None:
-        """Return the alert as it rings at a minute, or None."""
-        active = [self._is_spent(at) for at in range(minute + 1)]
-        if not all(active[max(0, minute - _FOR) :]):
+    def ringing(self, look: int, wording: Wording) -> Ringing | None:
+        """Return the alert as it rings at a look, or None."""
+        active = [self._is_spent(at) for at in range(look + 1)]
+        if not all(active[max(0, look - _FOR) :]):
             return None
-        since = next(at for at in range(minute, -1, -1) if not (at and active[at - 1]))
-        scene = self._scene(minute, since if since < minute else None)
+        since = next(at for at in range(look, -1, -1) if not (at and active[at - 1]))
+        scene = self._scene(look, since if since < look else None)
         return wording.ringing(SPENT, self.one.labels(SPENT), self.one.series, nan, scene)
 
-    def _is_spent(self, minute: int) -> bool:
-        scene = self._scene(minute)
+    def _is_spent(self, look: int) -> bool:
+        scene = self._scene(look)
         left, events = scene.left(), scene.over_period(self.counted.events)
         least = ceil(Fraction(LEAST_BAD) / Fraction(1 - self.one.target))
         return left is not None and events is not None and left <= 0 and floor(events + 0.5) >= least
 
-    def _scene(self, minute: int, since: int | None = None) -> ObjectiveScene:
+    def _scene(self, look: int, since: int | None = None) -> ObjectiveScene:
         begun = None if since is None else since * TICK
-        return ObjectiveScene(self.one, self.counted, TICK, minute * TICK, SPENT, begun, self.gauges)
+        return ObjectiveScene(self.one, self.counted, TICK, look * TICK, SPENT, begun, self.gauges)
