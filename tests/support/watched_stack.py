@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -111,12 +112,12 @@ class Stack:
         return self.folder / "blocks"
 
     def write_rules(self):
-        """Write the files of rules as `foldwatch rules` does; return their paths."""
+        """Write the files of rules as `foldwatch rules` does, but evaluated every second; return their paths."""
         paths = []
         for file in self.rules:
             path = self.folder / "rules" / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text(file))
+            path.write_text(re.sub(r"\binterval: \w+", "interval: 1s", text(file)))
             paths.append(path)
         return paths
 
