@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
     settings = load(args.config)
     baselines = load_baselines(settings)
+    for problem in settings.infeasible:
+        print(f"warning: {problem}", file=sys.stderr)
     every = _every(args.every, settings)
     start = None if args.start is None else moment(args.start, "--start")
     end = None if args.end is None else moment(args.end, "--end")
