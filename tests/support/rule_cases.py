@@ -6,6 +6,7 @@ from pathlib import Path
 
 from monitor.alerting.rules.files import rule_files
 from monitor.alerting.rules.rule import AlertRule
+from monitor.alerting.rules.template import literal
 from monitor.config import load
 from monitor.config.read import understand
 
@@ -89,14 +90,12 @@ def rules_of(settings):
                 yield group, rule
 
 
-def alerts_of(settings, slo=None, model=None):
-    """Return name -> alert of one objective, or of the daemon and one model."""
+def alerts_of(settings, slo):
+    """Return name -> alert of one objective."""
     return {
         rule.alert: rule
         for _, rule in rules_of(settings)
-        if isinstance(rule, AlertRule)
-        and rule.labels.get("slo") == slo
-        and (slo is not None or rule.labels.get("model", model) == model)
+        if isinstance(rule, AlertRule) and rule.labels.get("slo") == literal(slo)
     }
 
 

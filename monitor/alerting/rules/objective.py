@@ -4,7 +4,7 @@ Sums come before divisions, and nothing is divided by zero: where nothing happen
 would spoil every longer average that it gets into.
 
 The period has a group of its own, because it looks back four weeks: there the counters are recorded once as one series,
-whichever process counts them, every five minutes, so that the period is read from eight thousand points instead of
+whichever process counts them, every four minutes, so that the period is read from ten thousand points instead of
 every scrape. Its ratio is weighted by traffic: the increase of the bad events over that of all events, not a mean of
 short ratios. An increase of a counter over the whole period, and not a sum of short increases: between the last scrape
 of one short range and the first of the next lies a gap, and what always happens there would never count.

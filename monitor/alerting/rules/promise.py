@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STEP: Final = 5 * MINUTE
 """The longest interval of a group: beyond it Prometheus' graphs have gaps."""
+PERIOD_STEP: Final = 4 * MINUTE
+"""The interval of the group of a period: somewhat less, so that its latest point is always found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Promised:
     @property
     def period_interval(self) -> int:
         """How often the rules of its period are evaluated, ms: rarely, for they look far back."""
-        return STEP if self.period >= DAY else self.interval
+        return PERIOD_STEP if self.period >= DAY else self.interval
 
     @property
     def least_events(self) -> int:
