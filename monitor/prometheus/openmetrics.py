@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from monitor.statistics.report import WindowResult
 
 _ROW: Final = np.dtype([("series", "<u4"), ("at", "<i8"), ("value", "<f8")])
+_SCRAPES: Final = 12
+"""Samples of a counter in one step of the replay: so many that a window of two steps has hardly a gap at its ends."""
 _BUFFERED: Final = 1 << 12
 """Samples of a family that wait in memory before they go to its file."""
 _SORTED_AT_ONCE: Final = 1 << 20
@@ -40,9 +42,11 @@ _SORTED_AT_ONCE: Final = 1 << 20
 class OpenMetricsWriter:
     """Hears what a replay reports, in the order of time, and writes it all in the end. Used once, in a `with`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Write the series that a daemon with these settings would export."""
-        self._settings = settings
+    def __init__(self, settings: Settings, every: int) -> None:
+        """Write the series that a daemon with these settings would export. `every`: the replay's step, ms."""
+        self._settings, self._every = settings, every
+        self._apart = max(settings.slo.scrape_interval.millis, every // _SCRAPES)
+        self._counted: tuple[int, list[Sample]] = (0, [])
         self._stack = ExitStack()
         self._families: dict[str, _Family] = {}
         self._windows: list[WindowResult] = []
@@ -62,9 +66,19 @@ class OpenMetricsWriter:
         self._windows.append(window)
 
     def count(self, at: int, tallies: Mapping[tuple[str, str], Tally]) -> None:
-        """Take the objectives' counters as of a moment. The first should be zeros: they make the first count seen."""
-        for model in self._settings.models.values():
-            self._take(at, counted(tallies, model))
+        """Take the objectives' counters as of a moment. The first should be zeros: they make the first count seen.
+
+        Up to the next step they stay what they are, and are told in between as scrapes would see them, the last time
+        just before they move: rules are not evaluated on the steps of a replay, and of a window `increase` knows only
+        what lies between its first and its last sample.
+        """
+        before, known = self._counted
+        if SECOND < at - before <= self._every:
+            for moment in (*range(before + self._apart, at - SECOND, self._apart), at - SECOND):
+                self._take(moment, known)
+        samples = [sample for model in self._settings.models.values() for sample in counted(tallies, model)]
+        self._take(at, samples)
+        self._counted = (at, [sample for sample in samples if sample[0] is not catalog.SLO_SKIPPED])
 
     def receive(self, at: int, activity: Mapping[str, Activity]) -> None:
         """Take what of each model was read as of a moment at which there is an evaluation."""

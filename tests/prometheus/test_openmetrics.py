@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 
 from monitor.clock import DAY, HOUR
-from monitor.config import Alerting, Export, Objective
+from monitor.config import Alerting, Duration, Export, Objective
+from monitor.config.settings import Slo
 from monitor.prometheus.catalog import CATALOG
 from monitor.prometheus.collector import SnapshotCollector
 from monitor.prometheus.openmetrics import OpenMetricsWriter
@@ -38,7 +39,7 @@ def in_time(windows):
 
 def written(fill, of=SETTINGS):
     file = io.BytesIO()
-    with OpenMetricsWriter(of) as writer:
+    with OpenMetricsWriter(of, 6 * HOUR) as writer:
         fill(writer)
         writer.finish(file)
     return file.getvalue().decode()
@@ -115,14 +116,31 @@ def test_counters_and_what_was_read_are_told_at_each_evaluation():
 
     text = written(fill)
     slo = (("job", "foldwatch"), ("model", "churn"), ("slo", "leave-recall"))
-    assert points(text, "foldwatch_slo_events_total") == {slo: [(at, 0.0), (after, 2.0)]}
-    assert points(text, "foldwatch_slo_bad_events_total") == {slo: [(at, 0.0), (after, 1.0)]}
+    between = [*((at + half * HOUR // 2, 0.0) for half in range(12)), (after - 1_000, 0.0)]
+    assert points(text, "foldwatch_slo_events_total") == {slo: [*between, (after, 2.0)]}
+    assert points(text, "foldwatch_slo_bad_events_total") == {slo: [*between, (after, 1.0)]}
     assert points(text, "foldwatch_slo_skipped_total") == {slo: [(at, 0.0), (after, 5.0)]}
     assert points(text, "foldwatch_last_prediction_timestamp_seconds") == {slo[:2]: [(at, (at - 1) / 1_000)]}
     assert points(text, "foldwatch_last_label_timestamp_seconds") == {}
     assert points(text, "foldwatch_last_evaluation_timestamp_seconds") == {slo[:1]: [(at, at / 1_000)]}
     seen = points(text, "foldwatch_predictions_total")
     assert list(seen.values()) == [[(at, 40.0)], [(at, 2.0)]]
+
+
+def test_counters_are_told_as_often_as_they_are_scraped_but_not_through_a_gap():
+    at = made.START
+
+    def moments(*steps, scraped=30_000):
+        of = replace(SETTINGS, slo=Slo(scrape_interval=Duration(scraped, "")))
+        text = written(lambda writer: [writer.count(step, {}) for step in steps], of)
+        (course,) = points(text, "foldwatch_slo_events_total").values()
+        return [moment - at for moment, _ in course]
+
+    assert moments(at, at + 6 * HOUR, scraped=2 * HOUR) == [
+        0, 2 * HOUR, 4 * HOUR, 6 * HOUR - 1_000, 6 * HOUR,
+    ]  # fmt: skip
+    assert moments(at, at + DAY) == [0, DAY]
+    assert moments(at, at + 1) == [0, 1]
 
 
 def test_of_two_values_of_a_series_at_one_moment_the_later_one_is_told():
@@ -193,7 +211,7 @@ def test_promtool_makes_blocks_of_it(promtool, tmp_path):
 def test_memory_does_not_grow_with_the_length_of_history():
     def peak(moments):
         tracemalloc.start()
-        with OpenMetricsWriter(SETTINGS) as writer:
+        with OpenMetricsWriter(SETTINGS, HOUR) as writer:
             for step in range(moments):
                 writer.count(made.START + step * HOUR, {KEY: Tally(step)})
             highest = tracemalloc.get_traced_memory()[1]
@@ -201,4 +219,4 @@ def test_memory_does_not_grow_with_the_length_of_history():
         return highest
 
     peak(10)
-    assert peak(16_000) < 1.5 * peak(8_000)
+    assert peak(2_000) < 1.5 * peak(1_000)
