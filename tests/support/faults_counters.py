@@ -7,10 +7,16 @@ order of reading varies. For each identity every such order is looked at.
 from __future__ import annotations
 
 import json
+import re
 
 from faults_events import OBJECTIVES, ORDERLY
 from history_oracle import winner
 
+from monitor.statistics.budget import Tally
+
+_SERIES = re.compile(
+    r'^foldwatch_slo_(events|bad_events|skipped)_total{model="(.*)",slo="(.*)"} ([0-9.]+)$', re.MULTILINE
+)
 _ENOUGH = 15
 """Labelled predictions of the orderly model, at least: fewer would prove little."""
 
@@ -78,6 +84,14 @@ def _counts(objective, y_pred, region, y_true):
     is_class, said = y_true == class_, y_pred == class_
     counts = {"recall": is_class, "precision": said, "specificity": not is_class}[metric]
     return int(counts), int(counts and is_class != said)
+
+
+def exported(metrics):
+    """(model, objective) -> counters, as a scrape shows them."""
+    found = {}
+    for what, model, name, value in _SERIES.findall(metrics):
+        found.setdefault((model, name), {})[what] = int(float(value))
+    return {key: Tally(one["events"], one["bad_events"], one["skipped"]) for key, one in found.items()}
 
 
 def are_counted(counters, truth):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faults_counters import are_certain, are_counted
+from faults_counters import are_certain, are_counted, exported
 from faults_events import CLASSES, HOUR, PREDICTIONS
 from faults_oracle import Letter
 
@@ -30,6 +30,9 @@ def ends_well(scene, daemon=None, *, dead_letters=True, orderly=True):
     daemon = daemon or scene.start()
     daemon.settle(truth.read)
     says_the_truth(daemon.report(), truth)
+    shown = exported(daemon.get("metrics")[1])
+    assert shown.keys() == truth.counters.keys()
+    are_counted(shown, truth.counters)
     daemon.stop()
     assert daemon.said.rstrip().splitlines()[-1].find('"stopped"') > 0, daemon.said[-1000:]
     keeps_the_truth(scene, truth)
