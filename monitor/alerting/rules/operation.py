@@ -50,7 +50,7 @@ def _of_daemon(settings: Settings) -> Iterator[AlertRule]:
     yield _alert(settings, alerts.DOWN, f"{up} == 0\nor\nabsent({up}) == 1", max(5 * MINUTE, 2 * scrape))
     halted = f"last_over_time({selector(catalog.HALTED, job=job)}[{gap}])"
     yield _alert(settings, alerts.HALTED, f"max by (job) ({halted}) == 1", MINUTE)
-    evaluated = f"time() - max by (job) ({selector(catalog.LAST_EVALUATION, job=job)})"
+    evaluated = f"time() - min by (job) ({selector(catalog.LAST_EVALUATION, job=job)})"
     limit = _STALLED_CADENCES * settings.cadence // SECOND
     yield _alert(settings, alerts.STALLED, f"{evaluated} > {limit}", MINUTE)
     quarter = f"min_over_time({selector(catalog.LAG, job=job)}[15m])"

@@ -11,7 +11,7 @@ from monitor.clock import DAY, MINUTE, SECOND
 from monitor.config.budgets import asks_for_pages
 from monitor.prometheus import catalog
 from monitor.statistics.feasible import asked
-from monitor.statistics.ladder import LEAST_BAD, Level, ladder
+from monitor.statistics.ladder import LEAST_BAD, PAGE, TICKET, Level, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 STEP: Final = 5 * MINUTE
 """The longest interval of a group: beyond it Prometheus' graphs have gaps."""
-PERIOD_STEP: Final = 4 * MINUTE
-"""The interval of the group of a period: somewhat less, so that its latest point is always found."""
+SLOW: Final = 4 * MINUTE
+"""The interval of what may be looked at rarely: somewhat less, so that the latest point is always found."""
+_LOOKS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,20 @@ class Promised:
 
     @property
     def interval(self) -> int:
-        """How often its rules are evaluated, ms."""
-        return interval(self.cadence)
+        """How often its burning is looked at, ms: at the pace of the counters where it may page.
+
+        Tickets can wait: they are looked at a dozen times in their shortest window, at least every SLOW ms. Looking
+        back on days costs more than all the rest.
+        """
+        if self.levels(PAGE):
+            return interval(self.cadence)
+        shortest = min((level.short for level in self.levels(TICKET)), default=self.cadence)
+        return max(interval(self.cadence), min(SLOW, interval(shortest // _LOOKS)))
 
     @property
     def period_interval(self) -> int:
         """How often the rules of its period are evaluated, ms: rarely, for they look far back."""
-        return PERIOD_STEP if self.period >= DAY else self.interval
+        return SLOW if self.period >= DAY else interval(self.cadence)
 
     @property
     def least_events(self) -> int:

@@ -170,6 +170,21 @@ def test_a_group_is_evaluated_at_the_pace_of_its_counters_in_whole_parts_of_five
     assert 5 * MINUTE % interval(cadence * SECOND) == 0
 
 
+def test_pages_are_looked_at_at_the_pace_of_the_counters_tickets_and_periods_rarely():
+    settings = configured("routes")
+    looked = {group.name: group.interval for group, _ in rules_of(settings)}
+    assert looked["foldwatch-churn-pages"] == looked["foldwatch-churn-shadow"] == settings.cadence == MINUTE
+    assert looked["foldwatch-churn-tickets"] == looked["foldwatch-churn-slices"] == 4 * MINUTE
+    assert looked["foldwatch period of churn-pages"] == 4 * MINUTE
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_short_window_is_looked_at_twice_at_least(case):
+    for of in promised(configured(case)):
+        windows = [level.short for severity in ("page", "ticket") for level in of.levels(severity)]
+        assert 2 * of.interval <= min(windows)
+
+
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
 def test_different_models_have_different_files_with_names_that_any_file_system_takes(one, other):
     names_ = [file_name(model) for model in (one, other)]
