@@ -149,5 +149,24 @@ def test_every_address_that_a_runbook_asks_answers(stack, path):
     assert stack.get(path)[0] == 200
 
 
+def test_the_objectives_that_a_runbook_asks_for_say_what_a_daemon_counted(stack):
+    def counted():
+        found = {entry["slo"]: entry for entry in json.loads(stack.get("/api/v1/objectives")[1])["objectives"]}
+        return found if all(entry["events"] + entry["skipped"] for entry in found.values()) else None
+
+    until(counted, "every objective has events")
+    found = counted()
+    assert [(slo, entry["kind"]) for slo, entry in found.items()] == [
+        ("watched", "timeslices"),
+        ("floor", "occurrences"),
+    ]
+    floor = found["floor"]
+    assert 0 < floor["bad"] < floor["events"]
+    assert floor["budget_left"] == pytest.approx(1 - floor["bad"] / floor["events"] / 0.05)
+    assert floor["burn"]["1h"] == pytest.approx(floor["bad"] / floor["events"] / 0.05)
+    assert floor["state"] in {"burning", "exhausted"}
+    assert [one["alert"] for one in floor["firing"]] == ["FoldwatchBudgetBurns"]
+
+
 def test_the_commands_of_others_are_those_that_are_installed():
     assert {line.split()[0] for line in COMMANDS} == {"amtool", "curl", "foldwatch", "openssl", "promtool"}
