@@ -35,23 +35,18 @@ class Bar:
         threshold = Fraction(level.threshold(target))
         return cls(level, threshold.numerator, threshold.denominator, level.least_events(target))
 
-    def is_over(self, held: Tally) -> bool:
-        """Tell whether what a window held lies above the bar; nothing does where it held nothing."""
-        return held.bad * self.of > self.bad * held.events
+    def is_over(self, now: Tally, then: Tally) -> bool:
+        """Tell whether what came since `then` lies above the bar; nothing does where nothing came."""
+        return (now.bad - then.bad) * self.of > self.bad * (now.events - then.events)
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """What the two windows of one level held."""
+    """A level both of whose windows burn faster than its factor, and what they held."""
 
     bar: Bar
     long: Tally
     short: Tally
-
-    @property
-    def above(self) -> bool:
-        """Whether both windows burn faster than the level's factor."""
-        return self.bar.is_over(self.short) and self.bar.is_over(self.long)
 
     @property
     def enough(self) -> bool:
@@ -59,9 +54,16 @@ class Burn:
         return self.long.events >= self.bar.least
 
 
-def burns(bars: Iterable[Bar], increase: Callable[[int], Tally]) -> list[Burn]:
-    """Return what each level sees, `increase` being what a window of so many ms held."""
-    return [Burn(bar, increase(bar.level.long), increase(bar.level.short)) for bar in bars]
+def burns(bars: Iterable[Bar], now: Tally, then: Callable[[int], Tally]) -> list[Burn]:
+    """Return the levels that burn too fast, `then` being what the counters were so many ms ago."""
+    found = []
+    for bar in bars:
+        short = then(bar.level.short)
+        if bar.is_over(now, short):
+            long = then(bar.level.long)
+            if bar.is_over(now, long):
+                found.append(Burn(bar, now - long, now - short))
+    return found
 
 
 def burn_rate(held: Tally, target: Decimal) -> float | None:

@@ -60,7 +60,7 @@ class Hearer(Protocol):
     """Hears what every budget saw at every evaluation: the backtest learns from it what its alerts were worth."""
 
     def hear(self, now: int, budget: Budget, tally: Tally, seen: Sequence[Burn]) -> None:
-        """Take one evaluation of one budget: its counters, and what each level saw (nothing: nothing was bad)."""
+        """Take one evaluation of one budget: its counters, and the levels that burn too fast, guarded or not."""
         ...
 
 
@@ -153,30 +153,34 @@ class Objectives:
 
     def _ring(self, budget: Budget) -> None:
         """Begin and end the episodes of one objective."""
-        key = budget.key
+        key, now = budget.key, self._tallies[budget.key]
+        then = self._then(key)
         # Without a bad event in its longest window no level can be above its bar: mostly that is all there is to see.
-        begun = self._trail.at(key, self._starts[self._longest[key]]).bad
-        seen = burns(budget.bars, self._increase(budget)) if self._tallies[key].bad > begun else []
+        seen = burns(budget.bars, now, then) if now.bad > then(self._longest[key]).bad else []
         if self._hearer is not None:
-            self._hearer.hear(self._at, budget, self._tallies[key], seen)
+            self._hearer.hear(self._at, budget, now, seen)
         for severity, name in ALERT_OF.items():
-            ringing = next((b for b in seen if b.bar.level.severity == severity and b.above and b.enough), None)
+            ringing = next((burn for burn in seen if burn.bar.level.severity == severity and burn.enough), None)
             if ringing is None:
                 self._episodes.end((*key, severity), self._at)
             elif (*key, severity) not in self._episodes:
                 self._episodes.begin(self._alert(budget, name, ringing))
 
-    def _increase(self, budget: Budget) -> Callable[[int], Tally]:
+    def _then(self, key: ObjectiveKey) -> Callable[[int], Tally]:
+        """Return what tells what the counters of an objective were so many ms ago."""
+        trail, starts = self._trail, self._starts
+        return lambda length: trail.at(key, starts[length])
+
+    def _increase(self, key: ObjectiveKey) -> Callable[[int], Tally]:
         """Return what tells how much the counters of an objective grew over the last so many ms."""
-        key = budget.key
-        now, trail, starts = self._tallies[key], self._trail, self._starts
-        return lambda length: now - trail.at(key, starts[length])
+        now, then = self._tallies[key], self._then(key)
+        return lambda length: now - then(length)
 
     def _alert(self, budget: Budget, name: str, ringing: Burn) -> Alert:
         """Return the episode that begins now. Its version is the one that serves, since a budget is of all versions."""
         model, objective = budget.model, budget.objective
         version = self._serving.get(model.name) or max(model.baseline, default="")
-        period = (self._settings.slo.period.text, self._increase(budget)(self._period))
+        period = (self._settings.slo.period.text, self._increase(budget.key)(self._period))
         return Alert(
             alert=name,
             severity=ringing.bar.level.severity,
@@ -203,7 +207,7 @@ class Objectives:
         return tuple(map(self._standing, self._budgets))
 
     def _standing(self, budget: Budget) -> Standing:
-        increase, key = self._increase(budget), budget.key
+        increase, key = self._increase(budget.key), budget.key
         held = increase(self._period)
         lengths = sorted({length for bar in budget.bars for length in (bar.level.short, bar.level.long)})
         rings = any((*key, severity) in self._episodes for severity in ALERT_OF)

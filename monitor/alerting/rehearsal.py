@@ -97,6 +97,7 @@ class Rehearsal:
         """Begin at `begun`; evaluations come every `every` ms."""
         self._settings, self._every, self._begun = settings, every, begun
         self._lowest: dict[ObjectiveKey, _Lowest] = {}
+        self._heard: set[ObjectiveKey] = set()
         self._sides: dict[tuple[ObjectiveKey, str, bool], _Side] = {}
 
     def hear(self, now: int, budget: Budget, tally: Tally, seen: Sequence[Burn]) -> None:
@@ -106,14 +107,13 @@ class Rehearsal:
         if lowest is None:
             lowest = self._lowest[key] = _Lowest.of_target(budget.target, self._begun)
         since = lowest.note(now, tally)
+        if not seen and key not in self._heard:
+            return
+        self._heard.add(key)
         for severity in ALERT_OF:
-            above = [burn for burn in seen if burn.bar.level.severity == severity and burn.above]
+            above = [burn for burn in seen if burn.bar.level.severity == severity]
             for guarded in (True, False):
-                side = self._sides.get((key, severity, guarded))
-                if side is None:
-                    if not above:
-                        continue
-                    side = self._sides[key, severity, guarded] = _Side()
+                side = self._sides.setdefault((key, severity, guarded), _Side())
                 side.note(now, next((burn for burn in above if burn.enough or not guarded), None), tally, since)
 
     def rehearsed(self, courses: Iterable[Course]) -> tuple[Rehearsed, ...]:

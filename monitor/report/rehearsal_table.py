@@ -108,8 +108,12 @@ def silence_in_words(rehearsed: Iterable[Rehearsed]) -> list[str]:
         name = f"{one.model} {one.objective.name}"
         if not one.levels:
             said.append(f"{name} cannot ring: at this --every its windows are longer than slo.period.")
+        target = one.objective.target
+        for level in one.levels:
+            if target is not None and not level.can_fire(target):
+                most = words.percent(level.threshold(target))
+                said.append(f"{name} cannot ring by {_windows(level)}: more than {most} would have to be bad.")
         for level in one.starved:
-            target = one.objective.target
             least = words.count(None if target is None else level.least_events(target))
             said.append(
                 f"{name} cannot ring by {_windows(level)} at this --every: the level needs {least} evaluations, and "
