@@ -171,13 +171,7 @@ def _healthy(course: Course, tried: Tried) -> Counters:
 
 
 def _strangers(one: Promised, course: Course, tried: Tried) -> list[Series]:
-    """Return what is none of ours: a burning model, and good events of another job and of another objective."""
-    steps = course.steps(tried)
+    """Return what is none of ours and burns all the time: another job, model and objective."""
     most = 100 * (tried.close[0] + 1)
-    burning = counters(tried.step, [Stretch(steps, most, most)])
-    good = counters(tried.step, [Stretch(steps, most)])
-    return [
-        *scraped(one.series | {"model": _STRANGER}, burning),
-        *scraped(one.series | {"job": _STRANGER}, good),
-        *scraped(one.series | {"slo": _STRANGER}, good),
-    ]
+    burning = counters(tried.step, [Stretch(course.steps(tried), most, most)])
+    return [line for label in one.series for line in scraped({**one.series, label: _STRANGER}, burning)]

@@ -172,4 +172,4 @@ COURSES: Final = (
     Course("counters stand still at 0: silent, and no ratio is recorded", lambda _: [], (1,), (1,)),
 )
 ALONE: Final = Course("one objective burns alone, among strangers of its name", _alone, (2, 3))
-"""Strangers: a burning model, and good events of another job and of another objective."""
+"""The strangers burn all the time: another job, another model, another objective."""
