@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 def groups(of: Promised) -> tuple[Group, Group]:
     """Return recordings and alerts of one objective: of the period, which the other's texts ask for, and of burning."""
-    burning: tuple[Recording | AlertRule, ...] = (*_constants(of), *_windows(of), *burn_alerts(of))
-    period: tuple[Recording | AlertRule, ...] = (*_period(of), spent_alert(of))
+    burning: tuple[Recording | AlertRule, ...] = (*_windows(of), *burn_alerts(of))
+    period: tuple[Recording | AlertRule, ...] = (*_constants(of), *_period(of), spent_alert(of))
     name = f"{of.model.name}-{of.slo}"
     return (
         Group(f"foldwatch period of {name}", of.period_interval, period),
