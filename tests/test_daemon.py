@@ -9,6 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,7 @@ from monitor.state import MemoryState
 from monitor.state.disk.durable import RocksState
 from monitor.state.history import FORMAT
 from monitor.statistics.baseline import Baseline, Fold
+from monitor.statistics.budget import Tally
 from monitor.statistics.inspection import Inspection
 from monitor.statistics.report import Maturity
 
@@ -42,6 +44,11 @@ def duration(millis, text):
 OBJECTIVES = (
     Objective("leave-recall", "recall", "leave", "6h", margin=0.05),
     Objective("eu-recall", "recall", "leave", "6h", segment="region=eu", margin=0.05),
+    Objective("slices", "recall", "leave", "6h", margin=0.05, target=Decimal("0.9")),
+    Objective("floor", "recall", "leave", "6h", target=Decimal("0.9"), kind="occurrences"),
+    Objective(
+        "eu-floor", "recall", "leave", "6h", "region=eu", target=Decimal("0.9"), kind="occurrences", routing="shadow"
+    ),
 )
 MODEL = ModelSettings(
     "churn",
@@ -177,10 +184,14 @@ def test_a_daemon_that_was_restarted_says_what_an_undisturbed_one_says(tmp_path,
         assert one.report == other.report
         assert one.activity == other.activity
         assert one.alerts == other.alerts
+        assert one.shadow_alerts == other.shadow_alerts
+        assert (one.objectives, one.tallies) == (other.objectives, other.tallies)
         assert Exposition(one).body("") == Exposition(other).body("")
     assert cut[-1].history.keys() == whole[-1].history.keys()
     assert whole[-1].activity["churn"].predictions["3"] > 100
-    assert whole[-1].alerts
+    assert {alert.source for alert in whole[-1].alerts} == {"verdict", "burn"}
+    assert {alert.slo for alert in whole[-1].shadow_alerts} == {"eu-floor"}
+    assert all(whole[-1].tallies["churn", slo].bad for slo in ("slices", "floor", "eu-floor"))
     assert any(w.maturity is Maturity.MATURE and w.labels for w in whole[-1].report.windows)
 
 
@@ -282,6 +293,50 @@ def test_an_alert_that_is_open_goes_on_as_the_same_episode():
     ended = life.snapshots[-1].alerts[0]
     assert ended.at == plan[opened]
     assert ended.resolved_at in plan
+
+
+def test_before_the_first_evaluation_every_budget_has_counters_at_zero_and_none_has_a_standing():
+    class Watched(MemoryState):
+        def totals(self):
+            seen.append(daemon._snapshot)  # noqa: SLF001 - what was shown until the first evaluation
+            stop.set()
+            return super().totals()
+
+    seen, stop, clock = [], threading.Event(), ManualClock(BEGIN)
+    daemon = Daemon(SETTINGS, World(clock).source, clock, baselines(), state=Watched(SETTINGS.models))
+    daemon.run(stop)
+    assert seen[0].tallies == {("churn", slo): Tally() for slo in ("slices", "floor", "eu-floor")}
+    assert (seen[0].objectives, seen[0].report) == ((), None)
+
+
+def test_the_budget_of_an_objective_that_was_retired_resolves_its_alerts_and_comes_back_with_its_counters():
+    clock, state = ManualClock(BEGIN), MemoryState(SETTINGS.models)
+    world = World(clock, bad=(BEGIN, BEGIN + 90 * DAY))
+    plan = [BEGIN + i * HOUR for i in range(1, 30)]
+    before = Life(world.source, state, clock, plan, world.advance).snapshots[-1]
+    assert [a.slo for a in before.alerts if a.source == "burn" and a.resolved_at is None].count("floor") == 2
+    others = tuple(one for one in OBJECTIVES if one.name not in ("floor", "leave-recall"))
+    now = plan[-1] + HOUR
+    retired = Life(world.source, state, clock, [now], world.advance, settings_of(replace(MODEL, objectives=others)))
+    open_ = {(a.slo, a.at) for a in before.alerts if a.resolved_at is None and a.slo in ("floor", "leave-recall")}
+    ended = {(a.slo, a.at) for a in retired.snapshots[-1].alerts if a.resolved_at == now}
+    assert open_ <= ended
+    assert {slo for slo, _ in open_} == {"floor", "leave-recall"}
+    assert ("churn", "floor") not in retired.snapshots[-1].tallies
+    (back,) = Life(world.source, state, clock, [now + HOUR], world.advance).snapshots
+    assert back.tallies["churn", "floor"] == state.objectives()["churn", "floor"]
+    assert back.tallies["churn", "floor"].events >= before.tallies["churn", "floor"].events
+
+
+def test_events_that_come_more_rarely_than_a_short_window_are_a_warning_told_once(caplog):
+    clock = ManualClock(BEGIN)
+    world = World(clock)
+    plan = [BEGIN + i * 2 * HOUR for i in range(1, 20)]
+    with caplog.at_level(logging.WARNING, "foldwatch"):
+        Life(world.source, MemoryState(SETTINGS.models), clock, plan, world.advance)
+    told = [record for record in caplog.records if record.message == "events too rare"]
+    assert sorted(record.slo for record in told) == ["eu-floor", "floor"]
+    assert "come about every 2h, and windows of 5m and 30m are empty in between" in told[0].consequence
 
 
 def test_damaged_history_is_no_reason_not_to_start(caplog):

@@ -35,6 +35,11 @@ class Bar:
         threshold = Fraction(level.threshold(target))
         return cls(level, threshold.numerator, threshold.denominator, level.least_events(target))
 
+    @property
+    def share(self) -> Fraction:
+        """The share of bad events above which the level rings."""
+        return Fraction(self.bad, self.of)
+
     def is_over(self, now: Tally, then: Tally) -> bool:
         """Tell whether what came since `then` lies above the bar; nothing does where nothing came."""
         return (now.bad - then.bad) * self.of > self.bad * (now.events - then.events)

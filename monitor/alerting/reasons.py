@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from monitor.statistics.report import WindowResult
 
 _BAD: Final = {
-    "recall": "true {class_} were predicted otherwise",
-    "precision": "predicted {class_} were something else",
-    "specificity": "others were predicted {class_}",
+    "recall": "of true class {class_} were predicted otherwise",
+    "precision": "predicted as {class_} were something else",
+    "specificity": "of other classes were predicted as {class_}",
     "accuracy": "labelled predictions were wrong",
 }
 """What a bad occurrence of each metric is."""
@@ -49,7 +49,9 @@ def burns_in_words(objective: Objective, burn: Burn, period: tuple[str, Tally], 
     rate = burn_rate(long, target) or 0.0
     text, held = period
     left = budget_left(held, target) or 0.0
-    remains = f"{left:.0%} of it is left" if left > 0 else f"it is spent {1 - left:.1f} times over"
+    remains = (
+        f"{100 * left:.0f}\N{NO-BREAK SPACE}% of it is left" if left > 0 else f"it is spent {1 - left:.1f} times over"
+    )
     burning = (
         f"the error budget of {text} burns {rate:.2f} times as fast as it lasts ({level.severity} above "
         f"{level.factor.normalize():f}), {remains}"

@@ -1,7 +1,8 @@
 """Listens to every budget of a backtest: which alerts rang, with the minimum-label guard and without, how many in vain.
 
 What an alert is worth is told by what came after it, not by what made it ring: it is false where, of what was counted
-in the level's long window after it began, no larger share was bad than the target allows.
+in the level's long window after it began, no larger share was bad than the target allows (or than the level's own
+threshold, where that is lower).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from monitor.statistics.feasible import starved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from decimal import Decimal
 
     from monitor.alerting.burning import Burn
     from monitor.alerting.objectives import Budget
@@ -38,15 +38,24 @@ class _Episode:
     """The counters when it began."""
     since: int
     """When what it tells of began."""
+    limit: Fraction
+    """A share of bad events up to which nothing burns on."""
     resolved_at: int | None = None
     after: Tally = field(default_factory=Tally)
     """What was counted from `at` to `until`, as far as the log goes."""
+
+    @property
+    def is_false(self) -> bool:
+        """Whether what came after it says that nothing burnt on."""
+        return bool(self.after.events) and self.after.bad <= self.limit * self.after.events
 
 
 @dataclass(slots=True)
 class _Side:
     """One objective and severity, with the guard or without."""
 
+    allowed: Fraction
+    """1 - target."""
     episodes: list[_Episode] = field(default_factory=list)
     open: bool = False
     judging: int = 0
@@ -60,7 +69,8 @@ class _Side:
         while self.judging < len(self.episodes) and self.episodes[self.judging].until <= now:
             self.judging += 1
         if ringing is not None and not self.open:
-            self.episodes.append(_Episode(now, now + ringing.bar.level.long, tally, since))
+            limit = min(ringing.bar.share, self.allowed)
+            self.episodes.append(_Episode(now, now + ringing.bar.level.long, tally, since, limit))
         elif ringing is None and self.open:
             self.episodes[-1].resolved_at = now
         self.open = ringing is not None
@@ -70,24 +80,17 @@ class _Side:
 class _Lowest:
     """Since when more of the budget is spent than comes in: the last minimum of bad - (1 - target) x events."""
 
-    bad: int
-    of: int
-    """1 - target as a fraction: `bad` / `of`."""
+    allowed: Fraction
+    """1 - target."""
+    at: int
     balance: int = 0
-    at: int | None = None
 
     def note(self, now: int, tally: Tally) -> int:
         """Take the counters; return the moment of the last minimum."""
-        balance = tally.bad * self.of - self.bad * tally.events
-        if self.at is None or balance <= self.balance:
+        balance = tally.bad * self.allowed.denominator - self.allowed.numerator * tally.events
+        if balance <= self.balance:
             self.balance, self.at = balance, now
         return self.at
-
-    @classmethod
-    def of_target(cls, target: Decimal, begun: int) -> _Lowest:
-        """Begin at `begun`, with nothing spent."""
-        allowed = Fraction(1 - target)
-        return cls(allowed.numerator, allowed.denominator, 0, begun)
 
 
 class Rehearsal:
@@ -105,7 +108,7 @@ class Rehearsal:
         key = budget.key
         lowest = self._lowest.get(key)
         if lowest is None:
-            lowest = self._lowest[key] = _Lowest.of_target(budget.target, self._begun)
+            lowest = self._lowest[key] = _Lowest(Fraction(1 - budget.target), self._begun)
         since = lowest.note(now, tally)
         if not seen and key not in self._heard:
             return
@@ -113,7 +116,7 @@ class Rehearsal:
         for severity in ALERT_OF:
             above = [burn for burn in seen if burn.bar.level.severity == severity]
             for guarded in (True, False):
-                side = self._sides.setdefault((key, severity, guarded), _Side())
+                side = self._sides.setdefault((key, severity, guarded), _Side(lowest.allowed))
                 side.note(now, next((burn for burn in above if burn.enough or not guarded), None), tally, since)
 
     def rehearsed(self, courses: Iterable[Course]) -> tuple[Rehearsed, ...]:
@@ -146,17 +149,15 @@ class Rehearsal:
         return tuple(told)
 
     def _rung(self, budget: Budget, severity: str, changed_at: int | None, *, guarded: bool) -> Rung:
-        side = self._sides.get((budget.key, severity, guarded), _Side())
-        allowed = Fraction(1 - budget.target)
-        false = [one for one in side.episodes if one.after.events and one.after.bad <= allowed * one.after.events]
+        side = self._sides.get((budget.key, severity, guarded), _Side(Fraction(1 - budget.target)))
         rung = Rung(
             severity,
             guarded,
             episodes=len(side.episodes),
-            false=len(false),
+            false=sum(one.is_false for one in side.episodes),
             unclear=sum(not one.after.events for one in side.episodes),
         )
-        first = next((one for one in side.episodes if one not in false), None)
+        first = next((one for one in side.episodes if not one.is_false), None)
         if first is None:
             return rung
         known = changed_at is not None and changed_at <= first.at

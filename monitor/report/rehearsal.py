@@ -23,7 +23,8 @@ class Rung:
     false: int = 0
     """Episodes after which the budget did not burn on.
 
-    Of what was counted in the long window after they began, no larger share was bad than the target allows.
+    Of what was counted in the long window after they began, no larger share was bad than the target allows, or than
+    the level's own threshold where that is lower.
     """
     unclear: int = 0
     """Episodes after which nothing was counted in their long window, so that nobody can tell."""

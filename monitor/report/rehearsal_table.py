@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from monitor.statistics.ladder import Level
 
 FALSE: Final = (
-    "False: of what was counted in the level's long window after it rang, no more was bad than the target allows. "
-    "First: the first one that was not false. Least: a level rings only where its long window holds so many events."
+    "Least: a level rings only where its long window holds so many events; below it what would have rung without that. "
+    "First: the first one that was not false. False: of what was counted in the level's long window after it rang, no "
+    "larger share was bad than the target allows (?: after some nothing was counted)."
 )
 
 
@@ -67,13 +68,14 @@ def _about(one: Rehearsed, standing: Standing | None) -> Text:
 def _row(one: Rehearsed, rung: Rung) -> tuple[str, ...]:
     """Return the cells of one severity, with the guard or without it."""
     target = one.objective.target
-    least = [
-        level.least_events(target) for level in one.levels if level.severity == rung.severity and target is not None
-    ]
+    levels = [level for level in one.levels if level.severity == rung.severity]
+    least = [level.least_events(target) for level in levels if target is not None and level.can_fire(target)]
     loud = f"({rung.severity})" if one.objective.routing == SHADOW else rung.severity
+    if not least:
+        return (loud if rung.guarded else "", words.DASH, "cannot ring", *[words.DASH] * 4)
     return (
         loud if rung.guarded else "",
-        words.count(min(least)) if rung.guarded and least else "any",
+        words.count(min(least)) if rung.guarded else "any",
         words.moment(rung.first_at) if rung.first_at is not None else "never",
         words.length(rung.delay),
         _reset(rung),

@@ -138,7 +138,7 @@ def test_a_budget_that_burns_pages_and_tickets_at_evaluation_times(folder, capsy
     assert ticket["at"] < page["at"] < page["resolved_at"]
     assert all(moment[14:16] in {f"{m:02d}" for m in range(0, 60, 15)} and moment.endswith(":00Z")
                for a in report["alerts"] for moment in (a["at"], a["resolved_at"]) if moment)  # fmt: skip
-    assert "true leave were predicted otherwise in " in page["reason"]
+    assert "of true class leave were predicted otherwise in " in page["reason"]
     assert report["shadow_alerts"] == []
     out = capsys.readouterr().out
     assert "Alerts" in out
