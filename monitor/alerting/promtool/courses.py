@@ -26,7 +26,7 @@ LOOK_HALVES: Final = SHORTS_PER_LONG + 1
 _UNTIL_SECOND: Final = SHORTS_PER_LONG
 """Short windows from the end of the first one to the second look."""
 _FINEST: Final = 1_000_000
-"""At most so many events a step, to come close to a threshold."""
+"""At most so many events a step, to come close to a threshold, unless it takes more to ring at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,15 @@ class Tried:
     @property
     def close(self) -> tuple[int, int]:
         """(events, bad) of a step that is as close below the threshold as can be, or on it."""
-        events = 1_000
-        while events < _FINEST and (self.threshold * events).denominator > 1:
+        events, most = 1_000, max(_FINEST, self.level.least_events(self.target))
+        while events < most and (self.threshold * events).denominator > 1:
             events *= 10
         return events, int(self.threshold * events)
+
+    @property
+    def many(self) -> int:
+        """Events of a step that are enough to ring."""
+        return max(100, self.level.least_events(self.target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,8 @@ def _short_on_it(tried: Tried) -> Sequence[Stretch]:
 def _ends(tried: Tried) -> Sequence[Stretch]:
     """Let it burn until one short window before the third look; from then on few events come, and good ones."""
     burning = _UNTIL_SECOND * tried.short + LOOK_HALVES * tried.half - tried.short
-    return [*_good(tried, 100 * burning), Stretch(burning, 100, 100), Stretch(tried.short, 1)]
+    many = tried.many
+    return [*_good(tried, many * burning), Stretch(burning, many, many), Stretch(tried.short, 1)]
 
 
 def _few(tried: Tried) -> Sequence[Stretch]:
@@ -141,12 +147,12 @@ def _few(tried: Tried) -> Sequence[Stretch]:
 
 def _unreadable(tried: Tried) -> Sequence[Stretch]:
     after = LOOK_HALVES * tried.half
-    burning = _UNTIL_SECOND * tried.short
+    burning, many = _UNTIL_SECOND * tried.short, tried.many
     return [
-        *_good(tried, 100 * (burning + after)),
-        Stretch(burning - 1, 100, 100),
-        Stretch(1, 100, 100, unreadable=True),
-        Stretch(after, 100, 100),
+        *_good(tried, many * (burning + after)),
+        Stretch(burning - 1, many, many),
+        Stretch(1, many, many, unreadable=True),
+        Stretch(after, many, many),
     ]
 
 
