@@ -63,6 +63,18 @@ def with_export(**export):
     return replace(CHURN, settings=replace(CHURN.settings, export=Export(**export)))
 
 
+def standing(slo, state, left):
+    return Standing("churn", slo, "timeslices", Decimal("0.95"), "page", state, Tally(), left)
+
+
+def budgeted():
+    """A snapshot that fills every family of budgets, baselines and certificates."""
+    states = (standing("a", BudgetState.BURNING, -0.25), standing("b", BudgetState.INSUFFICIENT, None))
+    written = {key: replace(one, written_at=1_767_225_600_250) for key, one in CHURN.baselines.items()}
+    counted = {("churn", "leave-recall"): Tally(7, 2, 3), ("churn", "retired"): Tally(9, 9, 9)}
+    return replace(CHURN, objectives=states, tallies=counted, baselines=written, tls_expiry=1_800_000_000_000)
+
+
 @pytest.mark.parametrize("snapshot", [made.empty_snapshot(), CHURN], ids=["from the start", "later"])
 def test_every_name_of_the_contract_shows_with_its_type(snapshot):
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text(snapshot), re.MULTILINE))
@@ -74,8 +86,8 @@ def test_every_name_of_the_contract_shows_with_its_type(snapshot):
 
 @pytest.mark.parametrize(
     "snapshot",
-    [made.empty_snapshot(), CHURN, made.digits_snapshot(hours=5), made.without_labels()],
-    ids=["empty", "churn", "digits", "no labels"],
+    [made.empty_snapshot(), CHURN, made.digits_snapshot(hours=5), made.without_labels(), budgeted()],
+    ids=["empty", "churn", "digits", "no labels", "budgets"],
 )
 def test_prometheus_own_checker_has_nothing_to_say(promtool, snapshot):
     checked = subprocess.run(
@@ -258,44 +270,29 @@ def test_what_runs_and_what_it_compares_with():
 
 
 def test_counters_of_each_objective_with_a_target_are_there_at_zero_from_the_start():
-    start = made.empty_snapshot()
-    for name in ("foldwatch_slo_events_total", "foldwatch_slo_bad_events_total", "foldwatch_slo_skipped_total"):
-        assert labelled(start, name) == [({"model": "churn", "slo": "leave-recall"}, 0.0)]
-    counted = replace(start, tallies={("churn", "leave-recall"): Tally(7, 2, 3), ("churn", "retired"): Tally(9, 9, 9)})
-    assert [labelled(counted, f"foldwatch_slo_{name}_total")[0][1] for name in ("events", "bad_events", "skipped")] == [
-        7.0,
-        2.0,
-        3.0,
-    ]
-    assert len(labelled(counted, "foldwatch_slo_events_total")) == 1
+    slo = {"model": "churn", "slo": "leave-recall"}
+    names = [f"foldwatch_slo_{name}_total" for name in ("events", "bad_events", "skipped")]
+    assert [labelled(made.empty_snapshot(), name) for name in names] == [[(slo, 0.0)]] * 3
+    assert [labelled(budgeted(), name) for name in names] == [[(slo, 7.0)], [(slo, 2.0)], [(slo, 3.0)]]
 
 
 def test_one_state_of_an_objective_holds_and_an_unknown_budget_has_no_series():
-    def standing(slo, state, left):
-        return Standing("churn", slo, "timeslices", Decimal("0.95"), "page", state, Tally(), left)
-
     assert labelled(made.empty_snapshot(), "foldwatch_slo_state") == []
-    seen = replace(
-        CHURN,
-        objectives=(standing("a", BudgetState.BURNING, -0.25), standing("b", BudgetState.INSUFFICIENT, None)),
-    )
-    states = labelled(seen, "foldwatch_slo_state")
+    states = labelled(budgeted(), "foldwatch_slo_state")
     assert {labels["state"] for labels, _ in states} == {"ok", "burning", "exhausted", "insufficient"}
     assert [(labels["slo"], labels["state"]) for labels, value in states if value] == [
         ("a", "burning"), ("b", "insufficient"),
     ]  # fmt: skip
-    assert labelled(seen, "foldwatch_slo_budget_left_ratio") == [({"model": "churn", "slo": "a"}, -0.25)]
+    assert labelled(budgeted(), "foldwatch_slo_budget_left_ratio") == [({"model": "churn", "slo": "a"}, -0.25)]
 
 
 def test_when_a_baseline_was_written_and_when_a_certificate_expires_are_told_where_they_are_known():
     assert labelled(CHURN, "foldwatch_baseline_timestamp_seconds") == []
     assert labelled(CHURN, "foldwatch_tls_expiry_timestamp_seconds") == []
-    written = {key: replace(one, written_at=1_767_225_600_250) for key, one in CHURN.baselines.items()}
-    known = replace(CHURN, baselines=written, tls_expiry=1_800_000_000_000)
-    assert labelled(known, "foldwatch_baseline_timestamp_seconds") == [
+    assert labelled(budgeted(), "foldwatch_baseline_timestamp_seconds") == [
         ({"model": "churn", "version": "3"}, 1_767_225_600.25)
     ]
-    assert labelled(known, "foldwatch_tls_expiry_timestamp_seconds") == [({}, 1.8e9)]
+    assert labelled(budgeted(), "foldwatch_tls_expiry_timestamp_seconds") == [({}, 1.8e9)]
 
 
 def test_label_values_from_outside_do_not_break_the_text():
