@@ -130,7 +130,11 @@ class Objectives:
         self._trail = Trail(self._tallies, self._lengths[-1] if exact else None)
         self._starts = dict.fromkeys(self._lengths, -1)
         self._recent: list[WindowResult] = []
+        """What came since the last evaluation of budgets."""
+        self._newest: list[WindowResult] = []
+        """What came with the last evaluation that had any."""
         self._serving: dict[str, str] = {}
+        """Model -> version, as far as an earlier evaluation knew it."""
         self._episodes: Episodes[tuple[str, str, str]] = Episodes(lambda a: (a.model, a.slo, a.severity))
 
     @property
@@ -146,7 +150,7 @@ class Objectives:
         self._at, self._tallies = now, {one.key: tallies.get(one.key) or Tally() for one in self._budgets}
         self._trail.add(now, self._tallies)
         self._starts = {length: self._trail.place(now - length) for length in self._lengths}
-        self._serving.update(versions_in_force(self._settings.models, self._recent))
+        self._newest = self._recent or self._newest
         for budget in self._budgets:
             self._ring(budget)
         self._recent = []
@@ -159,6 +163,8 @@ class Objectives:
         seen = burns(budget.bars, now, then) if now.bad > then(self._longest[key]).bad else []
         if self._hearer is not None:
             self._hearer.hear(self._at, budget, now, seen)
+        if not seen and not self._episodes.open():
+            return
         for severity, name in ALERT_OF.items():
             ringing = next((burn for burn in seen if burn.bar.level.severity == severity and burn.enough), None)
             if ringing is None:
@@ -179,7 +185,7 @@ class Objectives:
     def _alert(self, budget: Budget, name: str, ringing: Burn) -> Alert:
         """Return the episode that begins now. Its version is the one that serves, since a budget is of all versions."""
         model, objective = budget.model, budget.objective
-        version = self._serving.get(model.name) or max(model.baseline, default="")
+        version = self._in_force().get(model.name) or max(model.baseline, default="")
         period = (self._settings.slo.period.text, self._increase(budget.key)(self._period))
         return Alert(
             alert=name,
@@ -193,9 +199,14 @@ class Objectives:
             class_=objective.class_,
             at=self._at,
             resolved_at=None,
-            reason=burns_in_words(objective, ringing, period, newest_of(model, objective, version, self._recent)),
+            reason=burns_in_words(objective, ringing, period, newest_of(model, objective, version, self._newest)),
             shadow=objective.routing == SHADOW,
         )
+
+    def _in_force(self) -> Mapping[str, str]:
+        """Return model -> the version that serves it."""
+        self._serving.update(versions_in_force(self._settings.models, self._newest))
+        return self._serving
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -234,7 +245,7 @@ class Objectives:
         """Return the counters, and the episodes that last or ended at `since` or later."""
         base = self._trail.base
         tallies = [(*key, _counted(tally), _counted(base[key])) for key, tally in self._tallies.items()]
-        return msgspec.msgpack.encode(_Known(self._episodes.lasting(since), tallies, self._serving))
+        return msgspec.msgpack.encode(_Known(self._episodes.lasting(since), tallies, dict(self._in_force())))
 
     def restore(self, kept: Kept, now: int) -> None:
         """Go on with what earlier processes packed, one evaluation after the other, in the order of their moments.

@@ -61,6 +61,11 @@ class _Side:
     judging: int = 0
     """Episodes before this one have heard all that they are judged by."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether it rings, or waits for what came after it rang."""
+        return self.open or self.judging < len(self.episodes)
+
     def note(self, now: int, ringing: Burn | None, tally: Tally, since: int) -> None:
         """Take one evaluation."""
         for episode in self.episodes[self.judging :]:
@@ -100,7 +105,7 @@ class Rehearsal:
         """Begin at `begun`; evaluations come every `every` ms."""
         self._settings, self._every, self._begun = settings, every, begun
         self._lowest: dict[ObjectiveKey, _Lowest] = {}
-        self._heard: set[ObjectiveKey] = set()
+        self._busy: set[ObjectiveKey] = set()
         self._sides: dict[tuple[ObjectiveKey, str, bool], _Side] = {}
 
     def hear(self, now: int, budget: Budget, tally: Tally, seen: Sequence[Burn]) -> None:
@@ -110,14 +115,16 @@ class Rehearsal:
         if lowest is None:
             lowest = self._lowest[key] = _Lowest(Fraction(1 - budget.target), self._begun)
         since = lowest.note(now, tally)
-        if not seen and key not in self._heard:
+        if not seen and key not in self._busy:
             return
-        self._heard.add(key)
+        busy = False
         for severity in ALERT_OF:
             above = [burn for burn in seen if burn.bar.level.severity == severity]
             for guarded in (True, False):
                 side = self._sides.setdefault((key, severity, guarded), _Side(lowest.allowed))
                 side.note(now, next((burn for burn in above if burn.enough or not guarded), None), tally, since)
+                busy = busy or side.busy
+        (self._busy.add if busy else self._busy.discard)(key)
 
     def rehearsed(self, courses: Iterable[Course]) -> tuple[Rehearsed, ...]:
         """Return what became of each objective with a target, as they are configured. `courses`: of the windows."""

@@ -31,13 +31,12 @@ def timeslices(models: Mapping[str, ModelSettings], results: Iterable[WindowResu
     Every mature window of an objective's series counts once, that of each version for itself: OK is good, WORSE bad,
     UNKNOWN skipped. A window that is not judged (no baseline, no folds, an undefined value) counts nothing.
     """
-    sliced = {name: model for name, model in models.items() if any(map(_is_sliced, model.objectives))}
     tallies: dict[tuple[str, str], Tally] = {}
     for result in results:
-        if result.maturity is not Maturity.MATURE or result.model not in sliced:
+        if result.maturity is not Maturity.MATURE:
             continue
-        for seen in judged(sliced[result.model], result):
-            if seen.result.verdict is not None and _is_sliced(seen.objective):
+        for seen in judged(models[result.model], result, of=_is_sliced):
+            if seen.result.verdict is not None:
                 key = (result.model, seen.objective.name)
                 tallies[key] = tallies.get(key, Tally()) + _COUNTED[seen.result.verdict]
     return tallies

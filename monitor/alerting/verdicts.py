@@ -64,9 +64,8 @@ class VerdictAlerts:
         seen = set()
         for result in results:
             if result.maturity is Maturity.MATURE:
-                for one in judged(self._models[result.model], result):
-                    if one.objective.target is None:
-                        seen.add(self._observe(one))
+                for one in judged(self._models[result.model], result, of=lambda objective: objective.target is None):
+                    seen.add(self._observe(one))
         for key in self._episodes.open():
             if key not in seen and self._are_due(key[0], now):
                 self._episodes.end(key, now)  # no window of this version holds predictions any more

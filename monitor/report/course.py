@@ -9,7 +9,7 @@ from monitor.statistics.names import LOSSES
 from monitor.statistics.report import Maturity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from monitor.config import ModelSettings, Objective
     from monitor.statistics.report import MetricResult, WindowResult
@@ -53,10 +53,12 @@ class Judged:
     result: MetricResult
 
 
-def judged(model: ModelSettings, window: WindowResult) -> Iterator[Judged]:
-    """Yield what a window says about each objective of its model that is about its series."""
+def judged(
+    model: ModelSettings, window: WindowResult, of: Callable[[Objective], bool] = lambda _: True
+) -> Iterator[Judged]:
+    """Yield what a window says about each objective of its model, among those asked for, that is about its series."""
     for objective in model.objectives:
-        if (objective.window, objective.segment) != (window.window, window.segment):
+        if (objective.window, objective.segment) != (window.window, window.segment) or not of(objective):
             continue
         for result in window.metrics:
             if (result.metric, result.class_) == (objective.metric, objective.class_):
