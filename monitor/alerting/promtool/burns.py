@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 _FOUR_PLACES: Final = Decimal("0.0001")
 _RATIOS: Final = "slo:sli_error:ratio_rate"
-_STRANGER: Final = "a stranger"
-"""Job, model or objective of a stranger."""
 
 
 def shorts(objectives: Sequence[Promised]) -> list[int]:
@@ -72,7 +70,7 @@ def alone(level: Level, having: Sequence[Promised], wording: Wording) -> Case:
     tried = [Tried(level, one.target, step, one.lowest) for one in having]
     courses = [(having[0], ALONE.counters(tried[0]))]
     courses += [(one, _healthy(ALONE, tries)) for one, tries in zip(having[1:], tried[1:], strict=True)]
-    return _case(level, ALONE, courses, wording, _strangers(having[0], ALONE, tried[0]))
+    return _case(level, ALONE, courses, wording, _strangers(having, ALONE, tried[0]))
 
 
 def between(first: Sequence[Promised], second: Sequence[Promised], wording: Wording) -> tuple[int, tuple[Case, ...]]:
@@ -170,8 +168,12 @@ def _healthy(course: Course, tried: Tried) -> Counters:
     return counters(tried.step, [Stretch(course.steps(tried), events=1_000)])
 
 
-def _strangers(one: Promised, course: Course, tried: Tried) -> list[Series]:
-    """Return what is none of ours and burns all the time: another job, model and objective."""
+def _strangers(having: Sequence[Promised], course: Course, tried: Tried) -> list[Series]:
+    """Return what is none of ours and burns all the time: another job, model and objective than those of the first."""
     most = 100 * (tried.close[0] + 1)
     burning = counters(tried.step, [Stretch(course.steps(tried), most, most)])
-    return [line for label in one.series for line in scraped({**one.series, label: _STRANGER}, burning)]
+    stranger = "a stranger"
+    while any(stranger in one.series.values() for one in having):
+        stranger = f"not {stranger}"
+    ours = having[0].series
+    return [line for label in ours for line in scraped({**ours, label: stranger}, burning)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting import names as alerts
-from monitor.alerting.promtool.minutes import CROSSES, Due, Look, case, gap, gauge, lasts, seconds, unreadable
+from monitor.alerting.promtool.minutes import CROSSES, Due, Look, case, gap, gauge, lasts, seconds, stranger, unreadable
 from monitor.alerting.promtool.notation import NOTHING
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.prometheus import catalog
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from monitor.prometheus.catalog import Metric
 
 _BASELINE_AGE: Final = 90 * DAY
-_STRANGER: Final = {"job": "not ours"}
 _OF_FOLDS: Final = frozenset({alerts.BASELINE_MISSING, alerts.BASELINE_OLD})
 """Alerts of models that have a baseline."""
 
@@ -89,7 +88,7 @@ def _aged(
     series, due = [], []
     for model, trouble in zip(models, troubled, strict=False):
         fresh = (seconds(end * MINUTE), end + 1)
-        series.append(gauge(age.metric, _labels(settings, model, **age.more) | _STRANGER, fresh))
+        series.append(gauge(age.metric, _labels(settings, model, **age.more) | {"job": stranger(settings)}, fresh))
         most = seconds(age.most(model))
         then = seconds(CROSSES * MINUTE) - most
         labels = _labels(settings, model, **age.more)
@@ -111,7 +110,7 @@ def _closed(settings: Settings, troubled: Sequence[bool], half: str, wording: Wo
     for model, trouble in zip(settings.models.values(), troubled, strict=True):
         closed, opened = (_labels(settings, model, gate=gate) for gate in ("label rate", "volume"))
         series.append(gauge(catalog.DATA_GATE, opened, (0, waits + kept + 5)))
-        series.append(gauge(catalog.DATA_GATE, opened | _STRANGER, (1, waits + kept + 5)))
+        series.append(gauge(catalog.DATA_GATE, opened | {"job": stranger(settings)}, (1, waits + kept + 5)))
         if trouble:
             last = (NOTHING, kept + 3)
             series.append(gauge(catalog.DATA_GATE, closed, 0, (1, waits), NOTHING, 1, last))
@@ -139,9 +138,9 @@ def _missing(settings: Settings, troubled: Sequence[bool], half: str, wording: W
         folds = {"owner": model.owner, "baseline_sha256": "5f", "scheme": "stratified", "folds": "5"}
         series += [gauge(catalog.PREDICTIONS, old, *count), gauge(catalog.MODEL, old | folds, (1, rings + 3))]
         series.append(gauge(catalog.PREDICTIONS, new, *(count if trouble else [7] * len(count))))
-        series.append(gauge(catalog.PREDICTIONS, new | _STRANGER | {"version": "5"}, *count))
+        series.append(gauge(catalog.PREDICTIONS, new | {"job": stranger(settings), "version": "5"}, *count))
         if trouble:
-            series.append(gauge(catalog.MODEL, new | _STRANGER | folds, (1, rings + 3)))
+            series.append(gauge(catalog.MODEL, new | {"job": stranger(settings)} | folds, (1, rings + 3)))
             series.append(gauge(catalog.MODEL, new | folds, (NOTHING, rings + 1), 1, 1))
             due.append(_due(alerts.BASELINE_MISSING, model, 6 * rings, version="4"))
     looks = [

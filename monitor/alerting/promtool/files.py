@@ -43,12 +43,12 @@ def sheets(settings: Settings, files: Sequence[RuleFile]) -> Iterator[Sheet]:
         file = by_path[path]
         stem = path.removesuffix(".yml").replace("/", "-")
         for short in burns.shorts(objectives):
-            cases = tuple(burns.cases(objectives, short, Wording([file])))
+            cases = tuple(burns.cases(objectives, short, Wording.of(file)))
             yield _sheet(f"{stem}-{span(short)}", [file], burns.tick_of(short), cases)
-        yield _sheet(f"{stem}-budget", [file], spent.TICK, tuple(spent.cases(objectives, Wording([file]))))
+        yield _sheet(f"{stem}-budget", [file], spent.TICK, tuple(spent.cases(objectives, Wording.of(file))))
     for (first, ours), (second, theirs) in pairwise(watched[:2]):
         both = [by_path[first], by_path[second]]
-        tick, cases = burns.between(ours, theirs, Wording(both))
+        tick, cases = burns.between(ours, theirs, Wording.of(*both))
         yield _sheet(_TWO, both, tick, cases)
 
 
@@ -62,7 +62,7 @@ def _watched(settings: Settings) -> Iterator[tuple[str, tuple[Promised, ...]]]:
 
 def _operation(settings: Settings, file: RuleFile) -> Sheet:
     """Return the tests of the daemon and of what its models are fed with."""
-    wording = Wording([file])
+    wording = Wording.of(file)
     quiet = (*operation.DAEMON, *feeds.feed_alerts(settings))
     scraped = (*operation.daemon_series(settings, _LONG), *feeds.feed_series(settings, _LONG))
     down = Due(alerts.DOWN, 1, {"job": settings.alerting.job}, {})

@@ -85,3 +85,8 @@ def gap(settings: Settings) -> int:
 def seconds(millis: int) -> int:
     """Return whole seconds."""
     return millis // SECOND
+
+
+def stranger(settings: Settings) -> str:
+    """Return a job that is not ours."""
+    return f"not {settings.alerting.job}"

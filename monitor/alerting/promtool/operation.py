@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.alerting import names as alerts
 from monitor.alerting.promtool import rates
-from monitor.alerting.promtool.minutes import CROSSES, Due, Look, case, gap, gauge, lasts, seconds, unreadable
+from monitor.alerting.promtool.minutes import CROSSES, Due, Look, case, gap, gauge, lasts, seconds, stranger, unreadable
 from monitor.alerting.promtool.notation import NOTHING
 from monitor.clock import DAY, MINUTE
 from monitor.prometheus import catalog
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from monitor.alerting.promtool.wording import Wording
     from monitor.config import Settings
 
-_STRANGER: Final = "not ours"
 _INSTANCE: Final = "foldwatch-0:9464"
 _FAILURES: Final = "prometheus_rule_evaluation_failures_total"
 _CERTIFICATE_LEFT: Final = 14 * DAY
@@ -52,7 +51,7 @@ def _down(settings: Settings, wording: Wording) -> Iterator[Case]:
     nowhere = Due(alerts.DOWN, 1, {"job": job}, {})
     yield case(
         "down: Prometheus knows no target of the job, only a stranger's",
-        [gauge("up", {"job": _STRANGER, "instance": _INSTANCE}, (0, waits + 3))],
+        [gauge("up", {"job": stranger(settings), "instance": _INSTANCE}, (0, waits + 3))],
         [Look(waits - 1, alerts.DOWN), Look(waits, alerts.DOWN, [nowhere])],
         wording,
     )
@@ -63,16 +62,16 @@ def _halted(settings: Settings, wording: Wording) -> Iterator[Case]:
     kept = lasts(gap(settings))
     ours = {"job": settings.alerting.job, "instance": _INSTANCE}
     due = Due(alerts.HALTED, 1, {"job": settings.alerting.job}, {})
-    stranger = gauge(catalog.HALTED, ours | {"job": _STRANGER}, (1, 10 + kept))
+    theirs = gauge(catalog.HALTED, ours | {"job": stranger(settings)}, (1, 10 + kept))
     yield case(
         "halted: rings after a minute, and no longer than it lasts",
-        [gauge(catalog.HALTED, ours, 0, 0, 1, 1, 0), stranger],
+        [gauge(catalog.HALTED, ours, 0, 0, 1, 1, 0), theirs],
         [Look(2, alerts.HALTED), Look(3, alerts.HALTED, [due]), Look(4, alerts.HALTED)],
         wording,
     )
     yield case(
         "halted: missed scrapes do not end it at once",
-        [gauge(catalog.HALTED, ours, 0, 1, 1, (NOTHING, kept + 2)), stranger],
+        [gauge(catalog.HALTED, ours, 0, 1, 1, (NOTHING, kept + 2)), theirs],
         [Look(1 + kept, alerts.HALTED, [due]), Look(3 + kept, alerts.HALTED)],
         wording,
     )
@@ -89,7 +88,7 @@ def _stalled(settings: Settings, wording: Wording) -> Case:
         "stalled: an evaluation just as old as it may be is silent; older for a minute it rings; the next one ends it",
         [
             gauge(catalog.LAST_EVALUATION, ours, (last, rings + 1), seconds((rings + 1) * MINUTE)),
-            gauge(catalog.LAST_EVALUATION, ours | {"job": _STRANGER}, (last - limit, rings + 2)),
+            gauge(catalog.LAST_EVALUATION, ours | {"job": stranger(settings)}, (last - limit, rings + 2)),
         ],
         [Look(rings - 1, alerts.STALLED), Look(rings, alerts.STALLED, [due]), Look(rings + 1, alerts.STALLED)],
         wording,
@@ -106,7 +105,7 @@ def _certificate(settings: Settings, wording: Wording) -> Case:
         "a new one ends it",
         [
             gauge(catalog.TLS_EXPIRY, ours, (expires, rings + 1), expires + seconds(DAY)),
-            gauge(catalog.TLS_EXPIRY, ours | {"job": _STRANGER}, (0, rings + 2)),
+            gauge(catalog.TLS_EXPIRY, ours | {"job": stranger(settings)}, (0, rings + 2)),
         ],
         [
             Look(rings - 1, alerts.CERTIFICATE),
@@ -135,7 +134,7 @@ def _lag(settings: Settings, wording: Wording) -> Iterator[Case]:
     yield case(
         "lag: a quarter of an hour after a growing backlog has reached its least size it rings; a large one that does "
         "not grow is silent; once it is read it ends",
-        [*halves, steady, *(replace(half, labels={**half.labels, "job": _STRANGER}) for half in halves)],
+        [*halves, steady, *(replace(half, labels={**half.labels, "job": stranger(settings)}) for half in halves)],
         [Look(rings - 1, alerts.LAG), Look(rings, alerts.LAG, [due]), Look(rings + 1, alerts.LAG)],
         wording,
     )
@@ -166,7 +165,7 @@ def _counted(settings: Settings, wording: Wording) -> Iterator[Case]:
             rejected,
             (catalog.DEAD_LETTERS.name, ours | rejected),
             (catalog.DEAD_LETTERS.name, ours | {"reason": "not JSON"}, 0),
-            [gauge(catalog.DEAD_LETTERS, ours | rejected | {"job": _STRANGER}, *range(window + 5))],
+            [gauge(catalog.DEAD_LETTERS, ours | rejected | {"job": stranger(settings)}, *range(window + 5))],
         ),
         (alerts.RULES_FAIL, failing, (_FAILURES, failing), (_FAILURES, others, 1), []),
     ):

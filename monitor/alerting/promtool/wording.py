@@ -6,7 +6,8 @@ The prose of an annotation is the rule's; what its queries give is worked out he
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import nan
+from typing import TYPE_CHECKING, Self
 
 from monitor.alerting.promtool.answers import answer
 from monitor.alerting.promtool.case import Ringing
@@ -31,7 +32,18 @@ def alert_rules(files: Sequence[RuleFile]) -> Iterator[AlertRule]:
 class Wording:
     """Finds and expands the annotations of the alerts of some files."""
 
-    files: Sequence[RuleFile]
+    templates: Mapping[tuple[str, str, str], Mapping[str, str]]
+    """(alert, model, objective) -> annotations; "" where it is of none."""
+
+    @classmethod
+    def of(cls, *files: RuleFile) -> Self:
+        """Return the wording of all alerts of some files."""
+        return cls(
+            {
+                (rule.alert, _plain(rule.labels.get("model", "")), _plain(rule.labels.get("slo", ""))): rule.annotations
+                for rule in alert_rules(files)
+            }
+        )
 
     def ringing(
         self, alert: str, labels: Mapping[str, str], found: Mapping[str, str], value: float, scene: Scene | None = None
@@ -41,7 +53,7 @@ class Wording:
         `labels` are all of it, `found` and `value` those of what its expression gives; `scene` answers queries.
 
         Raises:
-            LookupError: the annotations ask, and there is no scene.
+            LookupError: there is no such alert; or its annotations ask, and there is no scene.
         """
 
         def answered(query: str) -> list[Row]:
@@ -51,22 +63,10 @@ class Wording:
             return answer(query, scene)
 
         known = Known(value, found, answered)
-        templates = self._templates(alert, labels, known)
+        templates = self.templates[alert, labels.get("model", ""), labels.get("slo", "")]
         return Ringing(labels, {name: expanded(template, known) for name, template in templates.items()})
 
-    def _templates(self, alert: str, labels: Mapping[str, str], known: Known) -> Mapping[str, str]:
-        """Return the annotations of the rule whose labels are among those of the alert.
 
-        Raises:
-            LookupError: there is no such rule, or more than one.
-        """
-        rules = [
-            rule.annotations
-            for rule in alert_rules(self.files)
-            if rule.alert == alert
-            and all(labels.get(name) == expanded(text, known) for name, text in rule.labels.items())
-        ]
-        if len(rules) != 1:
-            msg = f"{len(rules)} rules of {alert} with the labels {dict(labels)}"
-            raise LookupError(msg)
-        return rules[0]
+def _plain(label: str) -> str:
+    """Return what a label of a rule says: it asks nothing, and shows no value."""
+    return expanded(label, Known(nan, {}, lambda _: []))
