@@ -243,8 +243,8 @@ class Objectives:
 
     def packed(self, since: int) -> bytes:
         """Return the counters, and the episodes that last or ended at `since` or later."""
-        base = self._trail.base
-        tallies = [(*key, _counted(tally), _counted(base[key])) for key, tally in self._tallies.items()]
+        origin = self._trail.origin
+        tallies = [(*key, _counted(tally), _counted(origin[key])) for key, tally in self._tallies.items()]
         return msgspec.msgpack.encode(_Known(self._episodes.lasting(since), tallies, dict(self._in_force())))
 
     def restore(self, kept: Kept, now: int) -> None:
@@ -255,19 +255,19 @@ class Objectives:
         """
         moments: list[int] = []
         samples: list[dict[ObjectiveKey, Tally]] = []
-        base: dict[ObjectiveKey, Tally] = {}
+        origin: dict[ObjectiveKey, Tally] = {}
         episodes: list[Alert] = []
         for at, part in kept:
             with suppress(msgspec.MsgspecError):
                 known = msgspec.msgpack.decode(part, type=_Known)
                 moments.append(at)
                 samples.append({(model, slo): Tally(*counted) for model, slo, counted, _ in known.tallies})
-                base.update({(model, slo): Tally(*begun) for model, slo, _, begun in known.tallies})
+                origin.update({(model, slo): Tally(*begun) for model, slo, _, begun in known.tallies})
                 episodes += known.episodes
                 self._serving = {name: v for name, v in known.serving.items() if name in self._settings.models}
         if not moments:
             return
-        self._trail.begin(moments, samples, base, now)
+        self._trail.begin(moments, samples, origin, now)
         self._episodes.restore(episodes, now, self._goes_on)
 
     def _goes_on(self, alert: Alert) -> bool:

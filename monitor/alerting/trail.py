@@ -27,15 +27,15 @@ _SPARE: Final = 256
 class Trail:
     """Counters over time. Samples share their moments; each objective has a column of tallies."""
 
-    def __init__(self, base: Mapping[ObjectiveKey, Tally], whole: int | None = None) -> None:
-        """Begin empty. base: the objectives, and where their counters stood before the first sample.
+    def __init__(self, origin: Mapping[ObjectiveKey, Tally], whole: int | None = None) -> None:
+        """Begin empty. origin: the objectives, and where their counters stood before the first sample.
 
         whole: keep every sample of the last so many ms, and little that is older; None: as records are.
         """
         self._whole = whole
         self._moments: list[int] = []
-        self._base = dict(base)
-        self._columns: dict[ObjectiveKey, list[Tally]] = {key: [] for key in base}
+        self._origin = dict(origin)
+        self._columns: dict[ObjectiveKey, list[Tally]] = {key: [] for key in origin}
         self._aged = 0
         """What is before this moment is thinned to hours."""
 
@@ -43,17 +43,17 @@ class Trail:
         self,
         moments: Sequence[int],
         samples: Sequence[Mapping[ObjectiveKey, Tally]],
-        base: Mapping[ObjectiveKey, Tally],
+        origin: Mapping[ObjectiveKey, Tally],
         now: int,
     ) -> None:
         """Take the samples of earlier processes, in order, and where they say that counters began.
 
-        An objective that a sample lacks stood where it last did; before its first one it stood at its base.
+        An objective that a sample lacks stood where it last did; before its first one it stood at its origin.
         """
         self._moments = list(moments)
-        self._base = {key: base.get(key, begun) for key, begun in self._base.items()}
+        self._origin = {key: origin.get(key, begun) for key, begun in self._origin.items()}
         for key, column in self._columns.items():
-            known = self._base[key]
+            known = self._origin[key]
             column.clear()
             for sample in samples:
                 known = sample.get(key, known)
@@ -85,16 +85,16 @@ class Trail:
 
     def at(self, key: ObjectiveKey, place: int) -> Tally:
         """Return the counters of an objective at a place."""
-        return self._columns[key][place] if place >= 0 else self._base[key]
+        return self._columns[key][place] if place >= 0 else self._origin[key]
 
     def course(self, key: ObjectiveKey) -> tuple[Sequence[int], Sequence[Tally]]:
         """Return (moments, counters) of an objective, sample by sample."""
         return self._moments, self._columns[key]
 
     @property
-    def base(self) -> Mapping[ObjectiveKey, Tally]:
+    def origin(self) -> Mapping[ObjectiveKey, Tally]:
         """Where the counters stood before the first sample."""
-        return self._base
+        return self._origin
 
     def _insert(self, at: int, now: int, tallies: Mapping[ObjectiveKey, Tally]) -> None:
         self._moments.insert(at, now)
@@ -109,7 +109,7 @@ class Trail:
     def _forget(self, n: int) -> None:
         """Drop the first n samples: the last of them is where counters begin from now on."""
         if n > 0:
-            self._base = {key: column[n - 1] for key, column in self._columns.items()}
+            self._origin = {key: column[n - 1] for key, column in self._columns.items()}
             self._drop(0, n)
 
     def _thin(self, now: int) -> None:
