@@ -1,1 +1,1 @@
-"""The last Report for Prometheus: names in `catalog`, samples and text in `collector`."""
+"""Reports for Prometheus: names in `catalog`, the last one scraped in `collector`, a replay's in `openmetrics`."""

@@ -81,10 +81,11 @@ class OpenMetricsWriter:
         self._counted = (at, [sample for sample in samples if sample[0] is not catalog.SLO_SKIPPED])
 
     def receive(self, at: int, activity: Mapping[str, Activity]) -> None:
-        """Take what of each model was read as of a moment at which there is an evaluation."""
+        """Take what of each model was read as of an evaluation, or nothing, before the first one."""
         for name, read in activity.items():
             self._take(at, read_of(self._settings.models[name], read))
-        self._take(at, [(catalog.LAST_EVALUATION, {}, at / SECOND)])
+        if any(read.predictions for read in activity.values()):
+            self._take(at, [(catalog.LAST_EVALUATION, {}, at / SECOND)])
 
     def finish(self, file: BinaryIO) -> None:
         """Write the text: families in the order of the catalog, each series in the order of time."""

@@ -53,6 +53,7 @@ def test_the_file_holds_gauges_at_their_reports_and_counters_from_zero_on(folder
     recalls = course("foldwatch_class_quality_ratio", metric="recall", **{"class": "leave"})
     assert [at / 60 for at, _ in recalls] == [60, 120, 180, 240, 299]  # the last one as of the end of the log
     assert {value for _, value in recalls} == {0.0}
+    assert [at / hour for at, _ in course("foldwatch_last_evaluation_timestamp_seconds")] == [1, 2, 3, 4]
     assert course("foldwatch_predictions")[-1] == (4 * hour, 241)
     assert course("foldwatch_last_prediction_timestamp_seconds")[-1] == (4 * hour, begin + 4 * hour)
     assert {s.labels["job"] for family in families.values() for s in family.samples} == {"elsewhere"}
