@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.objectives import Objectives, counters
-from monitor.alerting.reasons import rare_events
 from monitor.alerting.timeslices import timeslices
 from monitor.alerting.verdicts import VerdictAlerts
+from monitor.report.cadence import rare_events
 from monitor.state.state import Commit
 
 if TYPE_CHECKING:

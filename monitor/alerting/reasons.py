@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.burning import budget_left, burn_rate
 from monitor.clock import format_duration
-from monitor.config.alert_keys import OCCURRENCES, TIMESLICES
+from monitor.config.alert_keys import TIMESLICES
 from monitor.report import words
 from monitor.report.course import judged
 from monitor.statistics.report import Maturity
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.alerting.burning import Burn
     from monitor.config import ModelSettings, Objective
     from monitor.report.course import Judged
-    from monitor.statistics.budget import Standing, Tally
+    from monitor.statistics.budget import Tally
     from monitor.statistics.report import WindowResult
 
 _BAD: Final = {
@@ -87,20 +87,6 @@ def newest_of(
     mature = [seen for seen in found if seen.window.maturity is Maturity.MATURE]
     shown = (mature or found) if objective.kind == TIMESLICES else found
     return max(shown, key=lambda seen: seen.window.end, default=None)
-
-
-def rare_events(standing: Standing) -> str | None:
-    """Say what it means where events come more rarely than the short windows of an objective end; None: they do not."""
-    cadence = standing.event_cadence
-    rare = sorted({level.short for level in standing.levels if cadence is not None and level.short < cadence})
-    if cadence is None or not rare:
-        return None
-    what = "labels" if standing.kind == OCCURRENCES else "evaluations"
-    windows = " and ".join(map(format_duration, rare))
-    return (
-        f"{what} that count come about every {words.length(cadence)}, and windows of {windows} are empty in between: "
-        "such a level rings only just after they came and resolves before the next do, though nothing is mended"
-    )
 
 
 def _what(objective: Objective) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 from monitor.clock import format_duration
 from monitor.config.alert_keys import SHADOW
 from monitor.report import words
+from monitor.report.cadence import rare_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,13 @@ def rehearsals(snapshot: Snapshot) -> RenderableType:
         cells = [_row(one, rung) for rung in one.rung] or [("cannot ring", *[words.DASH] * 6)]
         table.add_row(_about(one, standing), *("\n".join(column) for column in zip(*cells, strict=True)))
         table.add_section()
-    notes = [*ladder_in_words(snapshot.rehearsed), *silence_in_words(snapshot.rehearsed), FALSE]
+    rare = [(f"{one.model} {one.slo}", rare_events(one)) for one in snapshot.objectives]
+    notes = [
+        *ladder_in_words(snapshot.rehearsed),
+        *silence_in_words(snapshot.rehearsed),
+        *(f"{name}: {said}." for name, said in rare if said is not None),
+        FALSE,
+    ]
     return Group(table, *(Text(note) for note in notes), Text(""))
 
 

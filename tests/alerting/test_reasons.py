@@ -10,11 +10,11 @@ from burning_oracle import objective, settings_of
 
 from monitor.alerting.burning import Bar, Burn
 from monitor.alerting.objectives import Objectives
-from monitor.alerting.reasons import burns_in_words, newest_of, rare_events, versions_in_force
+from monitor.alerting.reasons import burns_in_words, newest_of, versions_in_force
 from monitor.clock import DAY, HOUR, MINUTE, parse_time
 from monitor.counts import Counts, Layout
 from monitor.report.course import Judged
-from monitor.statistics.budget import BudgetState, Standing, Tally
+from monitor.statistics.budget import Tally
 from monitor.statistics.ladder import Level
 from monitor.statistics.report import Maturity, MetricResult, Verdict, WindowResult
 
@@ -114,22 +114,3 @@ def test_an_alert_names_the_version_that_serves_and_what_its_newest_window_says(
     (alert,) = objectives.alerts
     assert alert.version == "4"
     assert "recall of leave of the 1d to 2026-03-01 12:00Z is 0.712" in alert.reason
-
-
-@pytest.mark.parametrize(
-    ("cadence", "kind", "said"),
-    [
-        (None, "occurrences", None),
-        (5 * MINUTE, "occurrences", None),
-        (6 * MINUTE, "occurrences", "labels that count come about every 6m, and windows of 5m are empty in between"),
-        (DAY, "timeslices", "evaluations that count come about every 1d, and windows of 5m and 30m are empty"),
-    ],
-)
-def test_events_that_come_more_rarely_than_a_short_window_have_a_consequence(cadence, kind, said):
-    levels = (LEVEL, Level("page", 6 * HOUR, 30 * MINUTE, Decimal("5.6")))
-    standing = Standing(
-        "m", "s", kind, Decimal("0.9"), "page", BudgetState.OK, Tally(), None, event_cadence=cadence, levels=levels
-    )
-    told = rare_events(standing)
-    assert (told is None) == (said is None)
-    assert said is None or told.startswith(said)

@@ -175,6 +175,22 @@ def test_each_budget_tells_what_its_alerts_were_worth_with_the_guard_and_without
     assert {level["severity"] for level in slices["levels"]} == {"ticket"}
 
 
+def test_labels_that_come_in_batches_are_said_to_leave_short_windows_empty(folder, capsys):
+    burnt(folder, hours=72, bad=())
+    config = (folder / "foldwatch.yaml").read_text()
+    (folder / "foldwatch.yaml").write_text(config.replace("    owner", "    correction_window: 48h\n    owner"))
+    log = folder / "log.csv"
+    lines = [line.rsplit(",", 1) for line in log.read_text().splitlines()]
+    daily = [
+        f"{line},{at}" if at == "labelled_at" else f"{line},{at[:8]}{int(at[8:10]) + 1:02d}T00:00:00Z"
+        for line, at in lines
+    ]
+    log.write_text("\n".join(daily) + "\n")
+    told(folder, "--every", "1h")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "churn leave-floor: labels that count come about every 1d, and windows of 2h are empty in between" in out
+
+
 def test_at_a_step_too_coarse_it_is_said_which_levels_cannot_ring(folder, capsys):
     burnt(folder)
     config = (folder / "foldwatch.yaml").read_text()
