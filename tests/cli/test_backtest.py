@@ -188,7 +188,9 @@ def test_labels_that_come_in_batches_are_said_to_leave_short_windows_empty(folde
     log.write_text("\n".join(daily) + "\n")
     told(folder, "--every", "1h")
     out = " ".join(capsys.readouterr().out.split())
-    assert "churn leave-floor: labels that count come about every 1d, and windows of 2h are empty in between" in out
+    assert (
+        "churn leave-floor: labels that count come about every 1d, and windows of 2h and 6h are empty in between" in out
+    )
 
 
 def test_at_a_step_too_coarse_it_is_said_which_levels_cannot_ring(folder, capsys):
