@@ -110,4 +110,4 @@ def _next(settings: Settings, folder: Path) -> Iterator[str]:
     yield f"  amtool check-config {place}/alertmanager/alertmanager.yml"
     yield "in prometheus.yml, with the daemon scraped as job " + f"`{settings.alerting.job}`:"
     whole = folder.resolve()
-    yield f'  rule_files: ["{whole}/foldwatch.yml", "{whole}/objectives/*.yml"]'
+    yield f'  rule_files: ["{whole}/*.yml", "{whole}/objectives/*.yml"]'

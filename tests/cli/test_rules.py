@@ -54,7 +54,7 @@ def test_rules_tests_and_routes_are_written_and_told(rules, tmp_path):
         f"wrote      {tmp_path}/out/{path}" for path in there
     ]
     assert "for one objective with a target" in "".join(out)
-    assert out[-1] == f'  rule_files: ["{tmp_path}/out/foldwatch.yml", "{tmp_path}/out/objectives/*.yml"]'
+    assert out[-1] == f'  rule_files: ["{tmp_path}/out/*.yml", "{tmp_path}/out/objectives/*.yml"]'
     for path in there:
         assert MARK in (tmp_path / "out" / path).read_text().splitlines()[0]
 

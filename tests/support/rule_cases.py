@@ -100,9 +100,9 @@ def alerts_of(settings, slo):
 
 
 def recordings_of(settings, slo):
-    """Return name -> recorded series of one objective."""
+    """Return name -> recorded series of one objective, those recorded of all at once too."""
     return {
         rule.record: rule
         for _, rule in rules_of(settings)
-        if not isinstance(rule, AlertRule) and rule.labels["sloth_slo"] == slo
+        if not isinstance(rule, AlertRule) and rule.labels.get("sloth_slo", slo) == slo
     }

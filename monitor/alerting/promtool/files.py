@@ -11,7 +11,7 @@ from monitor.alerting.promtool.case import Sheet
 from monitor.alerting.promtool.minutes import TICK, Due, Look, case
 from monitor.alerting.promtool.promised import promised
 from monitor.alerting.promtool.wording import Wording
-from monitor.alerting.rules.files import OBJECTIVES, OPERATION, file_name
+from monitor.alerting.rules.files import OBJECTIVES, OPERATION, WINDOWS, file_name
 from monitor.alerting.rules.promql import span
 from monitor.alerting.rules.text import yaml_text
 
@@ -41,15 +41,16 @@ def sheets(settings: Settings, files: Sequence[RuleFile]) -> Iterator[Sheet]:
     watched = [(path, objectives) for path, objectives in _watched(settings) if path in by_path]
     for path, objectives in watched:
         file = by_path[path]
+        files_read = [by_path[WINDOWS], file]
         stem = path.removesuffix(".yml").replace("/", "-")
         for short in burns.shorts(objectives):
             cases = tuple(burns.cases(objectives, short, Wording.of(file)))
-            yield _sheet(f"{stem}-{span(short)}", [file], burns.tick_of(short), cases)
-        yield _sheet(f"{stem}-budget", [file], spent.TICK, tuple(spent.cases(objectives, Wording.of(file))))
+            yield _sheet(f"{stem}-{span(short)}", files_read, burns.tick_of(short), cases)
+        yield _sheet(f"{stem}-budget", files_read, spent.TICK, tuple(spent.cases(objectives, Wording.of(file))))
     for (first, ours), (second, theirs) in pairwise(watched[:2]):
         both = [by_path[first], by_path[second]]
         tick, cases = burns.between(ours, theirs, Wording.of(*both))
-        yield _sheet(_TWO, both, tick, cases)
+        yield _sheet(_TWO, [by_path[WINDOWS], *both], tick, cases)
 
 
 def _watched(settings: Settings) -> Iterator[tuple[str, tuple[Promised, ...]]]:

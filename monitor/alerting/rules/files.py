@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from monitor.alerting.rules import objective, operation
+from monitor.alerting.rules import objective, operation, windows
 from monitor.alerting.rules.promise import promised
 from monitor.alerting.rules.rule import RuleFile
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from monitor.config.settings import Settings
 
 OPERATION: Final = "foldwatch.yml"
+WINDOWS: Final = "objectives.yml"
+"""What is recorded of all objectives at once: the files of models read it."""
 OBJECTIVES: Final = "objectives"
 _TESTS_END: Final = "_test"
 _LONGEST: Final = 200
@@ -21,13 +23,18 @@ _KEPT: Final = 120
 
 
 def rule_files(settings: Settings) -> tuple[RuleFile, ...]:
-    """Return the rules of the daemon and its models, and a file for each model that has an objective with a target."""
+    """Return the rules of the daemon and what it is fed with, and those of objectives with a target.
+
+    What is recorded of all of them stands before the models' files, which read it.
+    """
     all_promised = promised(settings)
     files = [RuleFile(OPERATION, operation.groups(settings))]
+    if all_promised:
+        files.append(RuleFile(WINDOWS, windows.groups(all_promised)))
     for name in settings.models:
-        groups = tuple(group for of in all_promised if of.model.name == name for group in objective.groups(of))
-        if groups:
-            files.append(RuleFile(f"{OBJECTIVES}/{file_name(name)}.yml", groups))
+        own = [of for of in all_promised if of.model.name == name]
+        if own:
+            files.append(RuleFile(f"{OBJECTIVES}/{file_name(name)}.yml", objective.groups(own)))
     return tuple(files)
 
 

@@ -1,13 +1,7 @@
-"""The rules of one objective, in two groups, each in the order in which its rules need one another.
+"""The rules of one model's objectives, in two groups: their alerts, and what is left of their budgets.
 
-Sums come before divisions, and nothing is divided by zero: where nothing happened there is no ratio, not NaN, which
-would spoil every longer average that it gets into.
-
-The period has a group of its own, because it looks back four weeks: there the counters are recorded once as one series,
-whichever process counts them, every four minutes, so that the period is read from ten thousand points instead of
-every scrape. Its ratio is weighted by traffic: the increase of the bad events over that of all events, not a mean of
-short ratios. An increase of a counter over the whole period, and not a sum of short increases: between the last scrape
-of one short range and the first of the next lies a gap, and what always happens there would never count.
+They read what `windows.py` records of all objectives at once. Alerts are looked at at the pace of the counters, budgets
+every few minutes.
 """
 
 from __future__ import annotations
@@ -17,30 +11,35 @@ from typing import TYPE_CHECKING
 
 from monitor.alerting.rules import names
 from monitor.alerting.rules.burning import burn_alerts, spent_alert
-from monitor.alerting.rules.promql import exact, selector, span
+from monitor.alerting.rules.promql import exact
 from monitor.alerting.rules.rule import AlertRule, Group, Recording
 from monitor.clock import DAY
-from monitor.prometheus import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from monitor.alerting.rules.promise import Promised
 
 
-def groups(of: Promised) -> tuple[Group, Group]:
-    """Return recordings and alerts of one objective: of the period, which the other's texts ask for, and of burning."""
-    burning: tuple[Recording | AlertRule, ...] = (*_windows(of), *burn_alerts(of))
-    period: tuple[Recording | AlertRule, ...] = (*_constants(of), *_period(of), spent_alert(of))
-    name = f"{of.model.name}-{of.slo}"
+def groups(own: Sequence[Promised]) -> tuple[Group, Group]:
+    """Return the groups of a model's objectives, at least one: budgets, which the alerts' texts ask for, and alerts."""
+    name = own[0].model.name
+    budgets = tuple(rule for of in own for rule in _budget(of))
+    alerts = tuple(rule for of in own for rule in burn_alerts(of))
     return (
-        Group(f"foldwatch period of {name}", of.period_interval, period),
-        Group(f"foldwatch-{name}", of.interval, burning),
+        Group(f"foldwatch budgets of {name}", own[0].period_interval, budgets),
+        Group(f"foldwatch-{name}", min(of.interval for of in own), alerts),
     )
 
 
-def _recording(of: Promised, record: str, expr: str, **labels: str) -> Recording:
-    return Recording(record, expr, {**names.sloth_labels(of.model.name, of.slo), **labels})
+def _budget(of: Promised) -> Iterator[Recording | AlertRule]:
+    """Yield what the configuration says, how fast the budget burns, what is left of it, and that nothing is."""
+    yield from _constants(of)
+    shortest, name = of.windows[0], of.model.name
+    yield _recording(of, names.BURN, f"{names.one(names.ratio(shortest), name, of.slo)} / {exact(of.budget)}")
+    yield _recording(of, names.PERIOD_BURN, f"{names.one(names.ratio(of.period), name, of.slo)} / {exact(of.budget)}")
+    yield _recording(of, names.BUDGET_LEFT, f"1 - {names.one(names.PERIOD_BURN, name, of.slo)}")
+    yield spent_alert(of)
 
 
 def _constants(of: Promised) -> Iterator[Recording]:
@@ -58,36 +57,5 @@ def _constants(of: Promised) -> Iterator[Recording]:
         yield _recording(of, record, f"vector({value})", **labels)
 
 
-def _windows(of: Promised) -> Iterator[Recording]:
-    """Yield events and share of bad ones within each window, and the burn rate within the shortest."""
-    for window in of.windows:
-        labels = {"sloth_window": span(window)}
-        increases = f"sum by (model, slo) (increase({of.counter(catalog.SLO_EVENTS)}[{span(window)}]))"
-        yield _recording(of, names.events(window), increases, **labels)
-        events = f"(sum by (model, slo) ({_own(of, names.events(window))}) > 0)"
-        bad = f"sum by (model, slo) (increase({of.counter(catalog.SLO_BAD)}[{span(window)}]))"
-        yield _recording(of, names.ratio(window), f"{bad}\n/\n{events}", **labels)
-    for window in of.windows[:1]:
-        ratio = names.one(names.ratio(window), of.model.name, of.slo)
-        yield _recording(of, names.BURN, f"{ratio} / {exact(of.budget)}")
-
-
-def _period(of: Promised) -> Iterator[Recording]:
-    """Yield what the period holds, how fast it burns, and what is left of its budget."""
-    over = span(of.period)
-    labels = {"sloth_window": span(of.period)}
-    for record, counter in ((names.EVENTS, catalog.SLO_EVENTS), (names.BAD, catalog.SLO_BAD)):
-        yield _recording(of, record, f"max by (model, slo) ({of.counter(counter)})")
-    increases = f"sum by (model, slo) (increase({_own(of, names.EVENTS)}[{over}]))"
-    yield _recording(of, names.events(of.period), increases, **labels)
-    events = f"(sum by (model, slo) ({_own(of, names.events(of.period))}) > 0)"
-    bad = f"sum by (model, slo) (increase({_own(of, names.BAD)}[{over}]))"
-    yield _recording(of, names.ratio(of.period), f"{bad}\n/\n{events}", **labels)
-    ratio = names.one(names.ratio(of.period), of.model.name, of.slo)
-    yield _recording(of, names.PERIOD_BURN, f"{ratio} / {exact(of.budget)}")
-    burnt = names.one(names.PERIOD_BURN, of.model.name, of.slo)
-    yield _recording(of, names.BUDGET_LEFT, f"1 - {burnt}")
-
-
-def _own(of: Promised, series: str) -> str:
-    return selector(series, model=of.model.name, slo=of.slo)
+def _recording(of: Promised, record: str, expr: str, **labels: str) -> Recording:
+    return Recording(record, expr, {**names.sloth_labels(of.model.name, of.slo), **labels})

@@ -35,8 +35,8 @@ models:
     objectives: []
 """
 SETTINGS = understand(CONFIGURATION.encode(), Path("/nowhere/mutated.yaml"))
-OPERATION, FLOOR = rule_files(SETTINGS)
-TESTS = promtool_files.test_files(SETTINGS, [OPERATION, FLOOR])
+OPERATION, WINDOWS, FLOOR = rule_files(SETTINGS)
+TESTS = promtool_files.test_files(SETTINGS, [OPERATION, WINDOWS, FLOOR])
 LEVELS = {
     (severity, at): level
     for severity in (PAGE, TICKET)
@@ -52,7 +52,7 @@ def rule_of(file, alert):
 
 
 def recording_of(record):
-    return next(rule for group in FLOOR.groups for rule in group.rules if getattr(rule, "record", None) == record)
+    return next(rule for group in WINDOWS.groups for rule in group.rules if getattr(rule, "record", None) == record)
 
 
 def sheet_of(level):
@@ -64,7 +64,7 @@ def survivors(promtool, folder, mutants):
 
     def survives(numbered):
         number, (_, file, sheet) = numbered
-        put({file.path: text(file), sheet: TESTS[sheet]}, folder / str(number))
+        put({one.path: text(one) for one in (WINDOWS, FLOOR, file)} | {sheet: TESTS[sheet]}, folder / str(number))
         return ran(promtool, folder / str(number) / sheet)[0]
 
     with ThreadPoolExecutor(2) as pool:
@@ -73,7 +73,7 @@ def survivors(promtool, folder, mutants):
 
 
 def test_the_rules_as_they_are_pass(promtool, tmp_path):
-    put({file.path: text(file) for file in (OPERATION, FLOOR)} | TESTS, tmp_path)
+    put({file.path: text(file) for file in (OPERATION, WINDOWS, FLOOR)} | TESTS, tmp_path)
     passed, said = ran(promtool, *(tmp_path / path for path in TESTS))
     assert passed, said
     assert len(TESTS) == len(LEVELS) + 2
@@ -86,9 +86,9 @@ def test_a_level_with_one_thing_wrong_is_found_out_by_its_own_tests(severity, at
     mutants = [(wrong, altered(FLOOR, rule, bad), sheet_of(level)) for wrong, bad in wrong_levels(rule, at)]
     for window in (level.long, level.short):
         ratio = recording_of(names.ratio(window))
-        mutants.append((f"{ratio.record} divides by 0", altered(FLOOR, ratio, unguarded(ratio)), sheet_of(level)))
+        mutants.append((f"{ratio.record} divides by 0", altered(WINDOWS, ratio, unguarded(ratio)), sheet_of(level)))
     for recording in map(recording_of, (names.ratio(level.long), names.events(level.long))):
-        any_job = altered(FLOOR, recording, unselected(recording, "job"))
+        any_job = altered(WINDOWS, recording, unselected(recording, "job"))
         mutants.append((f"{recording.record} of any job", any_job, sheet_of(level)))
     assert survivors(promtool, tmp_path, mutants) == []
 
@@ -109,7 +109,7 @@ def test_a_spent_budget_with_one_thing_wrong_is_found_out(promtool, tmp_path):
     wrong = [(what, bad) for what, bad in wrong_alerts(rule) if what != "model not selected"]
     mutants = [(what, altered(FLOOR, rule, bad), sheet) for what, bad in wrong]
     ratio = recording_of(names.ratio(SETTINGS.slo.period.millis))
-    mutants.append(("divides by 0", altered(FLOOR, ratio, unguarded(ratio)), sheet))
+    mutants.append(("divides by 0", altered(WINDOWS, ratio, unguarded(ratio)), sheet))
     assert survivors(promtool, tmp_path, mutants) == []
 
 

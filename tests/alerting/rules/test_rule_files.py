@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from monitor.alerting import names
 from monitor.alerting.rules.files import file_name, rule_files
 from monitor.alerting.rules.promise import interval, promised
 from monitor.alerting.rules.promql import exact
-from monitor.alerting.rules.rule import AlertRule
+from monitor.alerting.rules.rule import AlertRule, Recording
 from monitor.alerting.rules.text import NOTE, text
 from monitor.clock import MINUTE, SECOND
 from monitor.statistics.ladder import ladder
@@ -124,13 +125,18 @@ def test_slow_counters_have_the_windows_of_their_own_ladder():
     ]
 
 
-def test_a_rule_reads_what_its_own_group_has_recorded_before_and_nothing_of_another_group():
-    for file in rule_files(configured("routes")):
-        for group in file.groups:
-            seen: set[str] = set()
-            for rule in group.rules:
-                assert set(re.findall(r"(slo:[\w:]+){", rule.expr)) <= seen
-                seen |= {getattr(rule, "record", "")}
+@pytest.mark.parametrize("case", CASES)
+def test_a_rule_reads_what_stands_before_it(case):
+    seen: set[str] = set()
+    for _, rule in rules_of(configured(case)):
+        assert set(re.findall(r"(?<![\w:])slo:[\w:]+", rule.expr)) <= seen
+        seen |= {getattr(rule, "record", "")}
+
+
+def test_each_window_is_recorded_once_for_all_objectives():
+    recorded = [rule.record for _, rule in rules_of(configured("routes")) if isinstance(rule, Recording)]
+    windows = [name for name in recorded if "ratio_rate" in name or "increase" in name]
+    assert len(windows) == len(set(windows)) == 2 * (len(LADDER) + 1)
 
 
 @pytest.mark.parametrize("target", ["0.999", "0.95", "0.9995", "0.7", "0.1"])
@@ -173,9 +179,13 @@ def test_a_group_is_evaluated_at_the_pace_of_its_counters_in_whole_parts_of_five
 def test_pages_are_looked_at_at_the_pace_of_the_counters_tickets_and_periods_rarely():
     settings = configured("routes")
     looked = {group.name: group.interval for group, _ in rules_of(settings)}
-    assert looked["foldwatch-churn-pages"] == looked["foldwatch-churn-shadow"] == settings.cadence == MINUTE
-    assert looked["foldwatch-churn-tickets"] == looked["foldwatch-churn-slices"] == 4 * MINUTE
-    assert looked["foldwatch period of churn-pages"] == 4 * MINUTE
+    assert looked["foldwatch-churn"] == looked["foldwatch windows"] == settings.cadence == MINUTE
+    assert looked["foldwatch budgets of churn"] == looked["foldwatch periods"] == 4 * MINUTE
+    model = settings.models["churn"]
+    quiet = [one for one in model.objectives if one.name in ("tickets", "slices")]
+    settings = replace(settings, models={"churn": replace(model, objectives=tuple(quiet))})
+    looked = {group.name: group.interval for group, _ in rules_of(settings)}
+    assert looked["foldwatch-churn"] == looked["foldwatch windows"] == 4 * MINUTE
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from rule_cases import CASES, configured, rules_of
 
 from monitor.alerting import names
-from monitor.alerting.rules.rule import AlertRule
+from monitor.alerting.rules.rule import AlertRule, Recording
 from monitor.clock import MINUTE, SECOND
 from monitor.prometheus.catalog import CATALOG
 from monitor.serve import Probes, Server
@@ -258,14 +258,12 @@ def test_the_counters_that_rules_select_are_scraped_from_the_start():
             for sample in family.samples
             if "slo" in sample.labels
         }
-    rules = [rule for _, rule in rules_of(settings)]
-    wanted = {
-        (selector.name, *(matcher.value for matcher in matchers(selector) if matcher.name != "job"))
-        for selector in selectors(rules)
-        if selector.name.startswith("foldwatch_slo_")
-    }
-    assert {key[2] for key in wanted} == {slo for _, slo in TARGETED}
-    assert [found[key] for key in sorted(wanted)] == [0.0] * len(wanted)
+    rules = [rule for _, rule in rules_of(settings) if isinstance(rule, Recording)]
+    wanted = {one.name: one for one in selectors(rules) if one.name.startswith("foldwatch_slo_")}
+    assert sorted(wanted) == ["foldwatch_slo_bad_events_total", "foldwatch_slo_events_total"]
+    assert {(one.name, one.value) for each in wanted.values() for one in matchers(each)} == {("job", "foldwatch")}
+    for name in wanted:
+        assert {key[1:]: value for key, value in found.items() if key[0] == name} == dict.fromkeys(TARGETED, 0.0)
 
 
 def test_what_a_template_asks_for_parses(alerts):

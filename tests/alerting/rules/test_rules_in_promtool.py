@@ -9,7 +9,7 @@ import yaml
 from rule_cases import alerts_of, configured
 
 from monitor.alerting import names
-from monitor.alerting.rules.files import file_name, rule_files
+from monitor.alerting.rules.files import OBJECTIVES, WINDOWS, file_name, rule_files
 from monitor.alerting.rules.promql import selector
 from monitor.alerting.rules.text import text
 
@@ -19,7 +19,8 @@ def prometheus(promtool, tmp_path):
     """Write the rules of settings and run promtool over one test of them; returns what does not fit."""
 
     def run(settings, model, **test):
-        files = [file for file in rule_files(settings) if file.path == f"objectives/{file_name(model)}.yml"]
+        read = (WINDOWS, f"{OBJECTIVES}/{file_name(model)}.yml")
+        files = [file for file in rule_files(settings) if file.path in read]
         for file in files:
             path = tmp_path / file.path
             path.parent.mkdir(exist_ok=True)
