@@ -19,7 +19,7 @@ from monitor.clock import MINUTE
 from monitor.statistics.ladder import PAGE, TICKET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from monitor.alerting.rules.promise import Promised
     from monitor.statistics.ladder import Level
@@ -28,9 +28,10 @@ SPENT_FOR: Final = 5 * MINUTE
 _ALERT_OF: Final = {PAGE: alerts.BURNS_FAST, TICKET: alerts.BURNS}
 
 
-def burn_alerts(of: Promised) -> Iterator[AlertRule]:
-    """Yield at most one page and one ticket."""
-    for severity, alert in _ALERT_OF.items():
+def burn_alerts(own: Iterable[Promised], severity: str) -> Iterator[AlertRule]:
+    """Yield at most one alert of a severity, PAGE or TICKET, for each objective."""
+    alert = _ALERT_OF[severity]
+    for of in own:
         levels = of.levels(severity)
         if levels:
             expr = any_of(_rings(of, level) for level in levels)

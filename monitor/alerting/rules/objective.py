@@ -1,7 +1,7 @@
-"""The rules of one model's objectives, in two groups: their alerts, and what is left of their budgets.
+"""The rules of one model's objectives: budgets and what is left of them, tickets, and pages.
 
-They read what `windows.py` records of all objectives at once. Alerts are looked at at the pace of the counters, budgets
-every few minutes.
+They read what `windows.py` records of all objectives at once. Pages are looked at at the pace of the counters, the
+others every few minutes. Budgets come first: the texts of alerts ask for them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from monitor.alerting.rules.burning import burn_alerts, spent_alert
 from monitor.alerting.rules.promql import exact
 from monitor.alerting.rules.rule import AlertRule, Group, Recording
 from monitor.clock import DAY
+from monitor.statistics.ladder import PAGE, TICKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
     from monitor.alerting.rules.promise import Promised
 
 
-def groups(own: Sequence[Promised]) -> tuple[Group, Group]:
-    """Return the groups of a model's objectives, at least one: budgets, which the alerts' texts ask for, and alerts."""
-    name = own[0].model.name
-    budgets = tuple(rule for of in own for rule in _budget(of))
-    alerts = tuple(rule for of in own for rule in burn_alerts(of))
-    return (
-        Group(f"foldwatch budgets of {name}", own[0].period_interval, budgets),
-        Group(f"foldwatch-{name}", min(of.interval for of in own), alerts),
+def groups(own: Sequence[Promised]) -> tuple[Group, ...]:
+    """Return the groups of a model's objectives, of which there is at least one."""
+    of, name = own[0], own[0].model.name
+    found = (
+        Group(f"foldwatch budgets of {name}", of.period_interval, tuple(rule for one in own for rule in _budget(one))),
+        Group(f"foldwatch tickets of {name}", of.slow_pace, tuple(burn_alerts(own, TICKET))),
+        Group(f"foldwatch pages of {name}", of.pace, tuple(burn_alerts(own, PAGE))),
     )
+    return tuple(group for group in found if group.rules)
 
 
 def _budget(of: Promised) -> Iterator[Recording | AlertRule]:

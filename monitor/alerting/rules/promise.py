@@ -11,7 +11,7 @@ from monitor.clock import DAY, MINUTE, SECOND
 from monitor.config.budgets import asks_for_pages
 from monitor.prometheus import catalog
 from monitor.statistics.feasible import asked
-from monitor.statistics.ladder import LEAST_BAD, PAGE, TICKET, Level, ladder
+from monitor.statistics.ladder import LEAST_BAD, TICKET, Level, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,21 +61,23 @@ class Promised:
         return tuple(sorted({window for level in self.ladder for window in (level.short, level.long)} - {self.period}))
 
     @property
-    def interval(self) -> int:
-        """How often its burning is looked at, ms: at the pace of the counters where it may page.
+    def pace(self) -> int:
+        """How often pages are looked at, ms: at the pace of the counters."""
+        return interval(self.cadence)
 
-        Tickets can wait: they are looked at a dozen times in their shortest window, at least every SLOW ms. Looking
-        back on days costs more than all the rest.
+    @property
+    def slow_pace(self) -> int:
+        """How often tickets are looked at, ms: a dozen times in their shortest window, at least every SLOW ms.
+
+        They can wait, and looking back on days costs more than all the rest.
         """
-        if self.levels(PAGE):
-            return interval(self.cadence)
         shortest = min((level.short for level in self.levels(TICKET)), default=self.cadence)
-        return max(interval(self.cadence), min(SLOW, interval(shortest // _LOOKS)))
+        return max(self.pace, min(SLOW, interval(shortest // _LOOKS)))
 
     @property
     def period_interval(self) -> int:
         """How often the rules of its period are evaluated, ms: rarely, for they look far back."""
-        return SLOW if self.period >= DAY else interval(self.cadence)
+        return SLOW if self.period >= DAY else self.pace
 
     @property
     def least_events(self) -> int:

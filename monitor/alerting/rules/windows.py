@@ -19,6 +19,7 @@ from monitor.alerting.rules import names
 from monitor.alerting.rules.promql import indented, selector, span
 from monitor.alerting.rules.rule import Group, Recording
 from monitor.prometheus import catalog
+from monitor.statistics.ladder import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,22 +27,25 @@ if TYPE_CHECKING:
     from monitor.alerting.rules.promise import Promised
 
 
-def groups(all_promised: Sequence[Promised]) -> tuple[Group, Group]:
-    """Return the recordings of the windows, at the pace of whoever needs them fastest, and of the period.
+def groups(all_promised: Sequence[Promised]) -> tuple[Group, ...]:
+    """Return the recordings of the windows that pages need, at their pace, of the other windows, and of the period.
 
     All objectives of a configuration share job, windows and period; there is at least one.
     """
     of = all_promised[0]
-    return (
-        Group("foldwatch windows", min(one.interval for one in all_promised), tuple(_windows(of))),
+    paging = {window for one in all_promised for level in one.levels(PAGE) for window in (level.short, level.long)}
+    found = (
+        Group("foldwatch windows of pages", of.pace, tuple(_windows(of, sorted(paging)))),
+        Group("foldwatch windows", of.slow_pace, tuple(_windows(of, sorted(set(of.windows) - paging)))),
         Group("foldwatch periods", of.period_interval, tuple(_period(of))),
     )
+    return tuple(group for group in found if group.rules)
 
 
-def _windows(of: Promised) -> Iterator[Recording]:
-    """Yield events and share of bad ones within each window."""
+def _windows(of: Promised, windows: Sequence[int]) -> Iterator[Recording]:
+    """Yield events and share of bad ones within each of these windows, ms."""
     all_events, bad_events = (selector(metric, job=of.alerting.job) for metric in (catalog.SLO_EVENTS, catalog.SLO_BAD))
-    for window in of.windows:
+    for window in windows:
         yield from _share(all_events, bad_events, window)
 
 

@@ -179,20 +179,23 @@ def test_a_group_is_evaluated_at_the_pace_of_its_counters_in_whole_parts_of_five
 def test_pages_are_looked_at_at_the_pace_of_the_counters_tickets_and_periods_rarely():
     settings = configured("routes")
     looked = {group.name: group.interval for group, _ in rules_of(settings)}
-    assert looked["foldwatch-churn"] == looked["foldwatch windows"] == settings.cadence == MINUTE
+    assert looked["foldwatch pages of churn"] == looked["foldwatch windows of pages"] == settings.cadence == MINUTE
+    assert looked["foldwatch tickets of churn"] == looked["foldwatch windows"] == 4 * MINUTE
     assert looked["foldwatch budgets of churn"] == looked["foldwatch periods"] == 4 * MINUTE
     model = settings.models["churn"]
     quiet = [one for one in model.objectives if one.name in ("tickets", "slices")]
     settings = replace(settings, models={"churn": replace(model, objectives=tuple(quiet))})
     looked = {group.name: group.interval for group, _ in rules_of(settings)}
-    assert looked["foldwatch-churn"] == looked["foldwatch windows"] == 4 * MINUTE
+    assert set(looked.values()) == {MINUTE, 4 * MINUTE}  # the daemon and its feeds are looked at as before
+    assert looked["foldwatch tickets of churn"] == looked["foldwatch windows"] == 4 * MINUTE
+    assert not any("pages" in name for name in looked)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_short_window_is_looked_at_twice_at_least(case):
     for of in promised(configured(case)):
-        windows = [level.short for severity in ("page", "ticket") for level in of.levels(severity)]
-        assert 2 * of.interval <= min(windows)
+        for severity, pace in (("page", of.pace), ("ticket", of.slow_pace)):
+            assert all(2 * pace <= level.short for level in of.levels(severity))
 
 
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
