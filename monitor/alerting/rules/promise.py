@@ -89,10 +89,6 @@ class Promised:
         levels = asked(self.ladder, pages=asks_for_pages(self.objective.kind, self.objective.routing))
         return tuple(level for level in levels if level.severity == severity)
 
-    def counter(self, metric: Metric) -> str:
-        """Return the selector of a counter of this objective."""
-        return selector(metric, job=self.alerting.job, model=self.model.name, slo=self.slo)
-
     def series(self, metric: Metric) -> str:
         """Return the selector of a live metric's series that the objective is about, of every version and maturity."""
         return selector(metric, **self._live())

@@ -14,13 +14,13 @@ from monitor.alerting.rules.links import links
 from monitor.alerting.rules.promql import exact, quoted, selector, span
 from monitor.alerting.rules.template import asked, literal, where
 from monitor.clock import SECOND
-from monitor.prometheus import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from monitor.alerting.rules.promise import Promised
+    from monitor.prometheus import catalog
     from monitor.statistics.ladder import Level
 
 _WRONG = {
@@ -98,9 +98,11 @@ def _promise(of: Promised) -> str:
 def _burns(of: Promised, level: Level) -> str:
     """Say how fast one level's windows burn."""
     long, short = span(level.long), span(level.short)
-    events = asked(f"round(max({_own(of, names.events(level.long))}))", template.NUMBER)
-    bad = asked(f"round(sum(increase({of.counter(catalog.SLO_BAD)}[{long}])))", template.NUMBER)
-    share = asked(f"max({_own(of, names.ratio(level.long))})", template.SHARE)
+    # All of one recording: asked for itself, the number of bad ones would be a moment older or newer than their share.
+    counted, ratio = (f"max({_own(of, name)})" for name in (names.events(level.long), names.ratio(level.long)))
+    events = asked(f"round({counted})", template.NUMBER)
+    bad = asked(f"round({ratio} * {counted})", template.NUMBER)
+    share = asked(ratio, template.SHARE)
     over_long, over_short = (
         asked(f"max({_own(of, names.ratio(window))}) / {exact(of.budget)}", template.RATE)
         for window in (level.long, level.short)
