@@ -6,8 +6,7 @@ All objectives of a model go through a course at once, each with its own numbers
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
-from math import nan
+from math import floor, isfinite, nan
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.promtool.case import Case, Moment, Query, Series, Value, selector
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.alerting.promtool.wording import Wording
     from monitor.statistics.ladder import Level
 
-_FOUR_PLACES: Final = Decimal("0.0001")
+_PARTS: Final = 10_000
 _RATIOS: Final = "slo:sli_error:ratio_rate"
 
 
@@ -103,7 +102,7 @@ def _case(
     ]
     series = [line for row in rows for line in (*scraped(row.one.series, row.counted), *row.gauges)]
     name = f"{span(level.long)}/{span(level.short)} ({level.severity}): {course.name}"
-    queries = tuple(_ratios(rows, level, look * tick) for look in course.recorded)
+    queries = tuple(_ratios(rows, level, look) for look in course.recorded)
     return Case(name, courses[0][1].step, (*series, *strangers), tuple(moments), queries)
 
 
@@ -133,22 +132,31 @@ class Taken:
         return ObjectiveScene(self.one, self.counted, self.tick, tick * self.tick, alert, begun, self.gauges)
 
     def _rings(self, alert: str, tick: int) -> bool:
-        levels = self.one.alerts().get(alert, ())
-        return tick >= 0 and any(self.counted.rings(level, self.one.target, tick * self.tick) for level in levels)
+        return tick >= 0 and any(self._level_rings(level, tick) for level in self.one.alerts().get(alert, ()))
+
+    def _level_rings(self, level: Level, tick: int) -> bool:
+        """Tell whether a level rings: where its long window is the period, by what each tick recorded of it."""
+        target = self.one.target
+        if level.long != self.one.period:
+            return self.counted.rings(level, target, tick * self.tick)
+        scene = self.scene("", tick, None)
+        shares, events = [scene.share(window) for window in (level.long, level.short)], scene.events(level.long)
+        enough = events is not None and isfinite(events) and floor(events + 0.5) >= level.least_events(target)
+        return enough and all(share is not None and share > float(level.threshold(target)) for share in shares)
 
 
-def _ratios(rows: Sequence[Taken], level: Level, at: int) -> Query:
+def _ratios(rows: Sequence[Taken], level: Level, look: int) -> Query:
     """Return the check of the share of bad events that is recorded for a level's long window, to four places."""
-    values = []
+    at, values = look * tick_of(level.short), []
     for row in rows:
-        share = row.counted.share(at, level.long)
+        share = row.scene("", look, None).share(level.long)
         if share is not None:
             labels = {"model": row.one.model.name, "slo": row.one.objective.name, **row.one.sloth}
-            rounded = (Decimal(share[0]) / share[1]).quantize(_FOUR_PLACES, ROUND_HALF_UP)
-            values.append(Value(selector("", labels | {"sloth_window": span(level.long)}), str(rounded)))
+            rounded = floor(share * _PARTS + 0.5) / _PARTS
+            values.append(Value(selector("", labels | {"sloth_window": span(level.long)}), rounded))
     if not values:
         return Query(at, f'{{__name__=~"{_RATIOS}.+"}}')
-    return Query(at, f"round({names.ratio(level.long)}, {_FOUR_PLACES})", tuple(values))
+    return Query(at, f"round({names.ratio(level.long)}, {1 / _PARTS})", tuple(values))
 
 
 def scraped(labels: dict[str, str], counted: Counters) -> tuple[Series, Series]:

@@ -63,8 +63,8 @@ class Value:
 
     labels: str
     """As promtool writes them: `NAME{...}`, `{...}`."""
-    value: str
-    """Exactly what promtool reads: 2.42 compares without tolerance."""
+    value: float
+    """To the last bit: promtool 2.42 compares without tolerance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Query:
         return {
             "eval_time": span(self.at),
             "expr": self.expr,
-            "exp_samples": [{"labels": value.labels, "value": float(value.value)} for value in self.values],
+            "exp_samples": [{"labels": value.labels, "value": value.value} for value in self.values],
         }
 
 

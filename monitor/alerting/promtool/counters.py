@@ -49,11 +49,6 @@ class Counters:
         events, bad = (_increase(values, self.step, at, window) for values in (self.events, self.bad))
         return None if events is None or bad is None else Tally(events, bad)
 
-    def share(self, at: int, window: int) -> tuple[int, int] | None:
-        """Return (bad, events) of the window; None without events."""
-        held = self.held(at, window)
-        return (held.bad, held.events) if held is not None and held.events > 0 else None
-
     def rings(self, level: Level, target: Decimal, at: int) -> bool:
         """Tell whether a level rings: both windows above its threshold, and enough events in the long one."""
         held = self.held(at, level.long)

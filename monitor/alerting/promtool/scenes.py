@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.alerting.promtool import rates
@@ -55,54 +56,39 @@ class ObjectiveScene:
         values = {catalog.SLO_EVENTS.name: self.counted.events, catalog.SLO_BAD.name: self.counted.bad}.get(name)
         if millis is None or values is None or not matching(self.one.series, matchers):
             return []
-        grown = rates.increase(
-            _scraped(values, self.counted.step, self.now - millis, self.now), self.now - millis, self.now
-        )
+        step, begin = self.counted.step, self.now - millis
+        grown = rates.increase(_seen(values, step, step, begin, self.now), begin, self.now)
         return [] if grown is None else [(self.one.series, grown)]
 
     def _recorded(self) -> dict[str, Callable[[], float | None]]:
         """Return the recorded series of this objective: name -> value."""
-        found: dict[str, Callable[[], float | None]] = {
-            names.BUDGET_LEFT: self.left,
-            names.ratio(self.one.period): self._period_share,
-            names.events(self.one.period): lambda: self.over_period(self.counted.events),
-        }
-        for window in self.one.windows:
-            if window != self.one.period:
-                found[names.ratio(window)] = lambda window=window: self._share(window)  # type: ignore[misc]
-                found[names.events(window)] = lambda window=window: self._increase(self.counted.events, window)  # type: ignore[misc]
+        found: dict[str, Callable[[], float | None]] = {names.BUDGET_LEFT: self.left}
+        for window in (*self.one.windows, self.one.period):
+            found[names.ratio(window)] = partial(self.share, window)
+            found[names.events(window)] = partial(self.events, window)
         return found
 
-    def _increase(self, values: Sequence[Sample], window: int) -> float | None:
-        begin = self.now - window
-        return rates.increase(_scraped(values, self.counted.step, begin, self.now), begin, self.now)
+    def events(self, window: int) -> float | None:
+        """Return how many events a window of the ladder, or the period, holds."""
+        return self._increase(self.counted.events, window)
 
-    def _share(self, window: int) -> float | None:
-        return _share(self._increase(self.counted.bad, window), self._increase(self.counted.events, window))
-
-    def over_period(self, values: Sequence[Sample]) -> float | None:
-        """Return the increase over the period: of what was recorded at each tick."""
-        begin = self.now - self.one.period
-        first = max(0, -(-begin // self.tick))
-        recorded = [
-            (at, float(values[at // self.counted.step])) for at in range(first * self.tick, self.now + 1, self.tick)
-        ]
-        return rates.increase(recorded, begin, self.now)
-
-    def _period_share(self) -> float | None:
-        return _share(self.over_period(self.counted.bad), self.over_period(self.counted.events))
+    def share(self, window: int) -> float | None:
+        """Return their share of bad ones; None without events."""
+        bad, events = self._increase(self.counted.bad, window), self.events(window)
+        return None if bad is None or events is None or not events > 0 else bad / events
 
     def left(self) -> float | None:
         """Return the share of the period's budget that is left."""
-        share = self._period_share()
+        share = self.share(self.one.period)
         return None if share is None else 1 - share / float(1 - self.one.target)
 
+    def _increase(self, values: Sequence[Sample], window: int) -> float | None:
+        """Return an increase: over the period of what was recorded at each tick, else of what was scraped."""
+        begin, apart = self.now - window, self.tick if window == self.one.period else self.counted.step
+        return rates.increase(_seen(values, self.counted.step, apart, begin, self.now), begin, self.now)
 
-def _share(bad: float | None, events: float | None) -> float | None:
-    return None if bad is None or events is None or not events > 0 else bad / events
 
-
-def _scraped(values: Sequence[Sample], step: int, begin: int, end: int) -> list[tuple[int, float]]:
-    """Return the samples of a window, both ends in it."""
-    first = max(0, -(-begin // step))
-    return [(step * at, float(values[at])) for at in range(first, min(end // step, len(values) - 1) + 1)]
+def _seen(values: Sequence[Sample], step: int, apart: int, begin: int, end: int) -> list[tuple[int, float]]:
+    """Return the samples of a window, both ends in it, that lie so far `apart`."""
+    first = max(0, -(-begin // apart)) * apart
+    return [(at, float(values[at // step])) for at in range(first, min(end, (len(values) - 1) * step) + 1, apart)]

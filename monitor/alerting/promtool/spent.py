@@ -128,7 +128,7 @@ class _Taken:
 
     def _is_spent(self, look: int) -> bool:
         scene = self._scene(look)
-        left, events = scene.left(), scene.over_period(self.counted.events)
+        left, events = scene.left(), scene.events(self.one.period)
         least = ceil(Fraction(LEAST_BAD) / Fraction(1 - self.one.target))
         return left is not None and events is not None and left <= 0 and floor(events + 0.5) >= least
 

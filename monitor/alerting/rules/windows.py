@@ -35,7 +35,7 @@ def groups(all_promised: Sequence[Promised]) -> tuple[Group, ...]:
     of = all_promised[0]
     paging = {window for one in all_promised for level in one.levels(PAGE) for window in (level.short, level.long)}
     found = (
-        Group("foldwatch windows of pages", of.pace, tuple(_windows(of, sorted(paging)))),
+        Group("foldwatch windows of pages", of.pace, tuple(_windows(of, sorted(paging - {of.period})))),
         Group("foldwatch windows", of.slow_pace, tuple(_windows(of, sorted(set(of.windows) - paging)))),
         Group("foldwatch periods", of.period_interval, tuple(_period(of))),
     )

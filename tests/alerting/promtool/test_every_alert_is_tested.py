@@ -18,6 +18,7 @@ from monitor.alerting import names
 from monitor.alerting.promtool import files as promtool_files
 from monitor.alerting.rules.files import rule_files
 from monitor.alerting.rules.text import NOTE
+from monitor.config.budgets import require_feasible
 from monitor.config.read import understand
 
 ALWAYS = (names.WATCHDOG,)
@@ -42,6 +43,16 @@ models:
   digits: {classes: [0, 1], baseline: {"1": digits-1.json}}
 """
 
+ONE_OBJECTIVE = """\
+evaluate_every: {every}
+slo: {{period: {period}}}
+models:
+  churn:
+    classes: [stay, leave]
+    windows: [1h]
+    objectives: [{{name: floor, metric: recall, class: leave, window: 1h, kind: occurrences, target: {target}}}]
+"""
+
 
 def settings_of(case):
     return understand(TWO_MODELS.encode(), Path("/nowhere/two.yaml")) if case == "two models" else configured(case)
@@ -61,6 +72,22 @@ def test_promtool_passes_the_tests_that_come_with_the_rules(case, promtool, tmp_
     assert passed, said[:5_000]
     assert said.count("SUCCESS") == len(paths)
     assert untested(alerts_of(tmp_path), looks_of(tmp_path), ALWAYS) == []
+
+
+@pytest.mark.parametrize(
+    ("period", "every", "target"),
+    [
+        ("1d", "1h", "0.9444"),  # the long window is the period
+        ("30d", "7s", "0.9999"),  # shares of half a last place; windows that are no minutes
+        ("97m", "1s", "0.951234"),
+    ],
+)
+def test_promtool_passes_the_tests_of_unusual_ladders(period, every, target, promtool, tmp_path):
+    text = ONE_OBJECTIVE.format(period=period, every=every, target=target)
+    settings = understand(text.encode(), Path("/nowhere/one.yaml"))
+    require_feasible(settings)
+    passed, said = ran(promtool, *written(settings, tmp_path))
+    assert passed, said[:5_000]
 
 
 def test_promtool_passes_the_committed_tests_which_know_every_alert(promtool):
