@@ -1,8 +1,8 @@
 """The answers to the queries that annotations ask, from series that we know: the little PromQL that they are made of.
 
-Known are numbers, `time()`, selectors (with a range within `increase`), `max min sum round abs increase`, `by (...)`,
-the arithmetic operators and comparisons. Written from Prometheus' documentation; anything else is an error, so that a
-rule that says more than its tests can foresee does not pass for tested.
+Known are numbers, `time()`, selectors, `max min sum round abs`, `by (...)`, the arithmetic operators and comparisons.
+Written from Prometheus' documentation; anything else is an error, so that a rule that says more than its tests can
+foresee does not pass for tested.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Matchers = dict[str, tuple[str, str]]
 """Label -> operator (`=`, `!=`, `=~`, `!~`) and text."""
 _TOKEN: Final = re.compile(
     r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)'
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_:]*)|(?P<range>\[[^\]]*\])|(?P<sign>=~|!~|!=|>=|<=|==|[-+*/()<>={},]))"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_:]*)|(?P<sign>=~|!~|!=|>=|<=|==|[-+*/()<>={},]))"
 )
 _COMPARED: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
@@ -46,9 +46,6 @@ class Scene(Protocol):
 
     def instant(self, name: str, matchers: Matchers) -> list[Row]:
         """Return the series that a selector finds."""
-
-    def increase(self, name: str, matchers: Matchers, window: str) -> list[Row]:
-        """Return `increase` of the series over a range as it is written, such as `1h`."""
 
 
 def answer(query: str, scene: Scene) -> list[Row]:
@@ -151,22 +148,12 @@ class _Reader:
         if name == "time":
             self.need(")")
             return self.scene.now / 1_000
-        if name == "increase":
-            series = str(self.kind("name"))
-            matchers = self.matchers()
-            window = self.kind("range")
-            if window is None:
-                self.refuse()
-            found: float | list[Row] = self.scene.increase(series, matchers, str(window)[1:-1])
-        else:
-            found = self.compared()
+        found = self.compared()
         self.need(")")
         return self.applied(name, found, by if by is not None or name not in _AGGREGATED else self.grouped())
 
     def applied(self, name: str, found: float | list[Row], by: tuple[str, ...] | None) -> float | list[Row]:
         rows = found if isinstance(found, list) else [({}, found)]
-        if name == "increase":
-            return rows
         if name in {"round", "abs"}:
             change = abs if name == "abs" else _rounded
             return [(labels, change(value)) for labels, value in rows]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.alerting.promtool import rates
 from monitor.alerting.promtool.answers import matching
 from monitor.alerting.rules import names
-from monitor.clock import SECOND, parse_duration
-from monitor.prometheus import catalog
+from monitor.clock import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,16 +48,6 @@ class ObjectiveScene:
         found = [(labels, value)] if value is not None and matching(labels, matchers) else []
         given = (gauge for gauge in self.gauges if gauge.name == name and matching(gauge.labels, matchers))
         return found + [(gauge.labels, float(gauge.values[-1])) for gauge in given]
-
-    def increase(self, name: str, matchers: Matchers, window: str) -> list[Row]:
-        """Return `increase` of one of the counters over a window."""
-        millis = parse_duration(window)
-        values = {catalog.SLO_EVENTS.name: self.counted.events, catalog.SLO_BAD.name: self.counted.bad}.get(name)
-        if millis is None or values is None or not matching(self.one.series, matchers):
-            return []
-        step, begin = self.counted.step, self.now - millis
-        grown = rates.increase(_seen(values, step, step, begin, self.now), begin, self.now)
-        return [] if grown is None else [(self.one.series, grown)]
 
     def _recorded(self) -> dict[str, Callable[[], float | None]]:
         """Return the recorded series of this objective: name -> value."""

@@ -50,7 +50,7 @@ models:
   churn:
     classes: [stay, leave]
     windows: [1h]
-    objectives: [{{name: floor, metric: recall, class: leave, window: 1h, kind: occurrences, target: {target}}}]
+    objectives: [{{name: a stranger, metric: recall, class: leave, window: 1h, kind: occurrences, target: {target}}}]
 """
 
 
