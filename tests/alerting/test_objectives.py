@@ -170,8 +170,9 @@ def test_a_page_begins_and_ends_with_both_windows_and_says_why():
     assert (page.metric, page.class_, page.segment, page.shadow) == ("recall", "leave", None, False)
     assert page.at < page.resolved_at
     assert page.reason == (
-        "310 of 550 of true class leave were predicted otherwise in 6h (56\N{NO-BREAK SPACE}%, allowed 10\N{NO-BREAK SPACE}%) "
-        "and 60 of 60 in 30m: the error budget of 28d burns 5.64 times as fast as it lasts (page above 5.6), "
+        "310 of 550 of true class leave were predicted otherwise in 6h "
+        "(56\N{NO-BREAK SPACE}%, allowed 10\N{NO-BREAK SPACE}%) and 60 of 60 in 30m: "
+        "the error budget of 28d burns 5.64 times as fast as it lasts (page above 5.6), "
         "it is spent 5.6 times over"
     )
 
