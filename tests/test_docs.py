@@ -237,6 +237,7 @@ def test_the_lines_of_the_readme_lead_to_alerts(logs):
         "alertmanager",
         "foldwatch.yml",
         "objectives",
+        "objectives.yml",
         "tests",
     ]
 
