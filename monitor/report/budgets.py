@@ -31,6 +31,8 @@ _STATES: Final = {
 _FEW_PERCENT: Final = 10
 """Below it a percentage is shown with two digits that count."""
 _SERIOUS: Final = tuple(_STATES)
+_A_ROW: Final = 3
+"""So many cards stand side by side on a wide screen."""
 _MEANING: Final = {
     "recall": "Of the predictions that are truly {class_} at least {target} say so",
     "precision": "Of the predictions that say {class_} at least {target} are right",
@@ -47,13 +49,30 @@ def budgets(snapshot: Snapshot) -> Markup | None:
     parts = []
     for model in snapshot.settings.models.values():
         own = [one for one in shown if one.model == model.name]
-        cards = [_card(snapshot, model, one) for one in sorted(own, key=partial(_urgency, snapshot))]
-        if cards:
-            parts += [tag("h3", model.name, tag("small", _tallied(own))), tag("div", *cards, class_="cards")]
+        if own:
+            parts += [tag("h3", model.name, tag("small", _tallied(own))), *_cards(snapshot, model, own)]
     period = snapshot.settings.slo.period.text
     said = f"What each objective may still miss of the last {period}, and how fast that is being used up."
     heading = tag("h2", "Error budgets", id="budgets")
     return tag("section", heading, tag("p", said, class_="folds"), *parts, class_="budgets", aria_labelledby="budgets")
+
+
+def _cards(snapshot: Snapshot, model: ModelSettings, own: Sequence[Standing]) -> list[Markup]:
+    """Return the cards of a model, the most urgent first; many that give no alarm are folded away."""
+    loud = [one for one in own if _SERIOUS.index(one.state) <= _SERIOUS.index(BudgetState.BURNING)]
+    quiet = [one for one in own if one not in loud]
+    rows = [
+        tag(
+            "div",
+            *(_card(snapshot, model, one) for one in sorted(some, key=partial(_urgency, snapshot))),
+            class_="cards",
+        )
+        for some in (loud, quiet)
+        if some
+    ]
+    if len(quiet) > _A_ROW:
+        rows[-1] = tag("details", tag("summary", f"The budgets that give no alarm: {_tallied(quiet)}"), rows[-1])
+    return rows
 
 
 def state_badge(state: BudgetState) -> Markup:

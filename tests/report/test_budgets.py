@@ -182,3 +182,16 @@ def test_names_from_outside_stay_text():
     html = page(snapshot, served=True)
     assert html.count("<script>") == 1
     assert "&lt;script&gt;alert(1)" in html
+
+
+@pytest.mark.parametrize(("quiet", "folded"), [(3, False), (4, True)])
+def test_many_budgets_that_give_no_alarm_are_folded_away_and_what_burns_stays_in_sight(quiet, folded):
+    objectives = [budgeted.promised(f"promise-{n}") for n in range(quiet + 1)]
+    of = made.model(objectives=tuple(objectives))
+    stands = [budgeted.standing(of, objectives[0], state=BudgetState.BURNING)]
+    stands += [budgeted.standing(of, one) for one in objectives[1:]]
+    html = page(replace(made.empty_snapshot(of=of, evaluated=True), objectives=stands), served=True)
+    section = re.search(r'<section class="budgets".*?</section>', html, re.DOTALL)[0]
+    in_sight = re.findall("<h4>(.*?)</h4>", section.partition("<details>")[0])
+    assert in_sight == [one.name for one in (objectives[:1] if folded else objectives)]
+    assert ("The budgets that give no alarm: 4 ok" in section) == folded
