@@ -22,7 +22,7 @@ from monitor.clock import format_duration
 from monitor.config.alert_keys import SHADOW
 from monitor.report.objectives import levels_asked
 from monitor.statistics.budget import Standing, Tally
-from monitor.statistics.ladder import PAGE, TICKET
+from monitor.statistics.ladder import PAGE, TICKET, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,8 +121,9 @@ class Objectives:
         self._settings, self._cadence, self._exact, self._hearer = settings, cadence, exact, hearer
         self._budgets = budgets(settings, cadence)
         self._period = settings.slo.period.millis
-        lengths = {length for one in self._budgets for bar in one.bars for length in (bar.level.long, bar.level.short)}
-        self._lengths = sorted({self._period, *lengths})
+        levels = ladder(self._period, cadence)
+        self._windows = sorted({length for level in levels for length in (level.long, level.short)})
+        self._lengths = sorted({self._period, *self._windows})
         self._longest = {
             one.key: max((bar.level.long for bar in one.bars), default=self._period) for one in self._budgets
         }
@@ -220,7 +221,6 @@ class Objectives:
     def _standing(self, budget: Budget) -> Standing:
         increase, key = self._increase(budget.key), budget.key
         held = increase(self._period)
-        lengths = sorted({length for bar in budget.bars for length in (bar.level.short, bar.level.long)})
         rings = any((*key, severity) in self._episodes for severity in ALERT_OF)
         return Standing(
             model=budget.model.name,
@@ -231,7 +231,7 @@ class Objectives:
             state=state_of(budget.bars, budget.target, held, increase, rings=rings),
             period=held,
             budget_left=budget_left(held, budget.target),
-            burn={format_duration(length): burn_rate(increase(length), budget.target) for length in lengths},
+            burn={format_duration(length): burn_rate(increase(length), budget.target) for length in self._windows},
             event_cadence=event_cadence(*self._trail.course(key), self._at),
             shadow_pages=sum(
                 alert.shadow and alert.severity == PAGE and alert.at > self._at - self._period
