@@ -108,6 +108,10 @@ def _next(settings: Settings, folder: Path) -> Iterator[str]:
     yield "next:"
     yield f"  find {place} -name '*_test.yml' -exec promtool test rules {{}} +"
     yield f"  amtool check-config {place}/alertmanager/alertmanager.yml"
+    secrets = (settings.alerting.pagerduty_key_file, settings.alerting.slack_url_file)
+    relative = [str(path) for path in secrets if path is not None and not path.is_absolute()]
+    if relative:
+        yield f"start Alertmanager in {Path.cwd()}: it looks for {' and '.join(relative)} from where it is started"
     yield "in prometheus.yml, with the daemon scraped as job " + f"`{settings.alerting.job}`:"
     whole = folder.resolve()
     yield f'  rule_files: ["{whole}/*.yml", "{whole}/objectives/*.yml"]'

@@ -71,6 +71,17 @@ def test_what_is_told_to_do_next_can_be_done(rules, tmp_path, promtool):
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
 
 
+def test_relative_key_files_are_looked_for_from_where_alertmanager_is_started(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text("k")
+    (tmp_path / "c.yaml").write_text(CONFIG.replace("{job: foldwatch}", "{pagerduty_key_file: key}"))
+    said = f"start Alertmanager in {tmp_path}: it looks for key from where it is started"
+    assert main(["rules", "--config", "c.yaml", "--output", "out"]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["rules", "--config", str(tmp_path / "c.yaml"), "--output", "out"]) == 0
+    assert "start Alertmanager" not in capsys.readouterr().out
+
+
 def test_a_second_run_changes_nothing_and_a_changed_configuration_only_what_it_must(rules, tmp_path):
     rules()
     before = {path: (tmp_path / "out" / path).stat().st_mtime_ns for path in files(tmp_path / "out")}
