@@ -36,9 +36,9 @@ def burn_annotations(of: Promised, alert: str, levels: Sequence[Level]) -> Mappi
     fast = "much too fast" if alert == alerts.BURNS_FAST else "too fast"
     lines = [
         _promise(of),
+        _live(of),
         *(_burns(of, level) for level in levels),
         _left(of, levels[0]),
-        _live(of),
         _since(of, alert),
         _first(of),
     ]
@@ -51,8 +51,8 @@ def spent_annotations(of: Promised) -> Mapping[str, str]:
     events = asked(f"round(max({_own(of, names.events(of.period))}))", template.NUMBER)
     lines = [
         _promise(of),
-        f"Spent: of {events} events in the last {span(of.period)} {bad} were bad; {_percent(of.budget)} may be.\n",
         _live(of),
+        f"Spent: of {events} events in the last {span(of.period)} {bad} were bad; {_percent(of.budget)} may be.\n",
         _since(of, alerts.SPENT),
         "What follows: change nothing about this model that is not a repair until the budget is back.\n",
     ]
