@@ -145,8 +145,10 @@ class Objectives:
 
     def observe(self, now: int, tallies: Mapping[ObjectiveKey, Tally], results: Sequence[WindowResult]) -> None:
         """Take an evaluation: the counters as of `now`, and the windows that were due, for the texts of alerts."""
+        if not self._budgets:
+            return
         self._recent += results
-        if not self._budgets or (self._exact and now % self._cadence):
+        if self._exact and now % self._cadence:
             return
         self._at, self._tallies = now, {one.key: tallies.get(one.key) or Tally() for one in self._budgets}
         self._trail.add(now, self._tallies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from sys import getrefcount
 
 import pytest
 from burning_oracle import BEGIN, DAY, HOUR, MINUTE, course, episodes, held, objective, rings, settings_of
@@ -267,3 +268,16 @@ def test_how_often_events_come_is_measured():
     steady = course([(1, 0), (0, 0)] * 100, MINUTE)
     assert replayed(one, steady, MINUTE).standings()[0].event_cadence == 2 * MINUTE
     assert replayed(one, course([(1, 0)], HOUR), HOUR).standings()[0].event_cadence is None
+
+
+@pytest.mark.parametrize("target", [None, "0.9"])
+def test_results_of_earlier_evaluations_are_let_go_with_budgets_and_without(target):
+    one = objective() if target is None else objective(target=target)
+    one = replace(one, target=None if target is None else one.target)
+    objectives, old = Objectives(settings_of(one), MINUTE, BEGIN), [object() for _ in range(3)]
+    refs = [getrefcount(old[0]), getrefcount(old[1])]
+    for number, each in enumerate(old):
+        objectives.observe(BEGIN + (number + 1) * MINUTE, {}, [each])
+    objectives.observe(BEGIN + 10 * MINUTE, {}, [])
+    # What came last is kept for the texts of alerts, where there are any.
+    assert [getrefcount(old[0]), getrefcount(old[1])] == refs
