@@ -1,8 +1,8 @@
 """What is recorded of all objectives at once: events and share of bad ones within each window and within the period.
 
 One rule a window reads the counters of every objective: a rule of its own for each objective costs Prometheus four
-times as much. Sums come before divisions, and nothing is divided by zero: where nothing happened there is no ratio, not NaN,
-which would spoil every longer average that it gets into.
+times as much. Sums come before divisions, and nothing is divided by zero: where nothing happened there is no ratio, not
+NaN, which would spoil every longer average that it gets into.
 
 The period has a group of its own, because it looks back four weeks: there the counters are recorded once as one series,
 whichever process counts them, every four minutes, so that the period is read from ten thousand points instead of
