@@ -20,7 +20,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from monitor import __version__
-from monitor.config import Duration, Export, ModelSettings, Settings
+from monitor.config import Duration, Export, ModelSettings, ServerSettings, Settings
 from monitor.counts import Layout, tally_labelled, tally_predicted
 from monitor.report.snapshot import Snapshot
 from monitor.serve import Probes, Server
@@ -133,7 +133,7 @@ def timed(work: Callable[[], object]) -> float:
 def main() -> int:
     """Print the table; 1 when a must is missed."""
     shown = snapshot()
-    with Server(("127.0.0.1", 0), Probes(lambda: None, lambda: None), shown) as server:
+    with Server(ServerSettings(("127.0.0.1", 0)), Probes(lambda: None, lambda: None), shown) as server:
         published = timed(lambda: server.publish(shown))
         took, series = scraped(server.address)
     rows = [

@@ -107,7 +107,7 @@ class Daemon:
         self._trouble: str | None = "the source has not been read yet"
         self._last_round = monotonic()
         self._shown_at, self._unshown = self._last_round, False
-        self.server: Final = Server(settings.listen, Probes(self._unhealthy, lambda: self._trouble), self._snapshot)
+        self.server: Final = Server(settings.server, Probes(self._unhealthy, lambda: self._trouble), self._snapshot)
 
     def run(self, stop: threading.Event) -> None:
         """Loop until `stop` is set; then end within seconds, having closed everything.

@@ -39,11 +39,13 @@ OUTSIDE = {
 }
 """The standard library's doors to the world: clocks, files, logs, chance."""
 HOMES = {
+    "bcrypt": ("monitor/serve/",),
     "cryptography": ("monitor/sources/certificates.py",),
     "confluent_kafka": ("monitor/sources/broker/confluent.py",),
     "kafka": ("monitor/sources/broker/kafka.py", "monitor/sources/broker/sockets.py"),
     "rocksdict": ("monitor/state/disk/rocksdb.py",),
     "sklearn": ("monitor/baselines/", "monitor/demo"),
+    "grafana_foundation_sdk": ("monitor/dashboards/",),
     "joblib": ("monitor/baselines/",),
     "pandas": ("monitor/baselines/",),
     "prometheus_client": ("monitor/prometheus/",),
@@ -53,6 +55,7 @@ HOMES = {
 }
 """Outside library -> the rooms that may know it."""
 IMPORTED_AS = {
+    "grafana-foundation-sdk": "grafana_foundation_sdk",
     "kafka-python": "kafka",
     "confluent-kafka": "confluent_kafka",
     "pyyaml": "yaml",

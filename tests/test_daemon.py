@@ -17,7 +17,16 @@ import pytest
 from stream_drive import GivenSource
 
 from monitor.clock import DAY, HOUR, MINUTE, ManualClock
-from monitor.config import DeadLetters, Duration, Input, ModelSettings, Objective, Settings, SourceSettings
+from monitor.config import (
+    DeadLetters,
+    Duration,
+    Input,
+    ModelSettings,
+    Objective,
+    ServerSettings,
+    Settings,
+    SourceSettings,
+)
 from monitor.counts import Counts, Layout
 from monitor.counts.slices import AgingSlices
 from monitor.daemon import Daemon
@@ -66,8 +75,11 @@ SOURCE = SourceSettings(
 )
 
 
+FREE = ServerSettings(("127.0.0.1", 0))
+
+
 def settings_of(model=MODEL):
-    return Settings({"churn": model}, source=SOURCE, listen=("127.0.0.1", 0), evaluate_every=duration(60_000, "60s"))
+    return Settings({"churn": model}, source=SOURCE, server=FREE, evaluate_every=duration(60_000, "60s"))
 
 
 SETTINGS = settings_of()
@@ -406,7 +418,7 @@ class Served:
         self.clock, self.stop, self.errors = ManualClock(BEGIN), threading.Event(), []
         model = settings_of()
         self.daemon = Daemon(
-            Settings(model.models, source=SOURCE, listen=("127.0.0.1", 0), evaluate_every=duration(every, "1s")),
+            Settings(model.models, source=SOURCE, server=FREE, evaluate_every=duration(every, "1s")),
             source, self.clock, {}, state=state,
         )  # fmt: skip
         self.thread = threading.Thread(target=self._run)

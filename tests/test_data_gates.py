@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from monitor.clock import DAY, HOUR, MINUTE, ManualClock, format_time
-from monitor.config import DeadLetters, Duration, Input, ModelSettings, Objective, Settings, SourceSettings
+from monitor.config import (
+    DeadLetters,
+    Duration,
+    Input,
+    ModelSettings,
+    Objective,
+    ServerSettings,
+    Settings,
+    SourceSettings,
+)
 from monitor.counts import Counts, Layout
 from monitor.daemon import Daemon
 from monitor.report.json import encoded, report_document
@@ -71,7 +80,9 @@ class Life:
             default_version="3",
         )
         every = Duration(200_000, "200s")
-        self.settings = Settings({"churn": MODEL}, source=source, listen=("127.0.0.1", 0), evaluate_every=every)
+        self.settings = Settings(
+            {"churn": MODEL}, source=source, server=ServerSettings(("127.0.0.1", 0)), evaluate_every=every
+        )
         self.state, self.polls, self.told = state or MemoryState(self.settings.models), 0, 0
         self.files = Files(self.settings, self.clock)
         self.stop = Impatient()

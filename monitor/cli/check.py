@@ -87,7 +87,7 @@ def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     yield from _source(settings.source)
     if settings.store is not None or settings.source.kind == "kafka":
         yield f"state      {settings.store or 'memory'}"
-    host, port = settings.listen
+    host, port = settings.server.listen
     yield f"server     http://{f'[{host}]' if ':' in host else host}:{port}, every {settings.evaluate_every.text}"
     yield from alerting_lines(settings)
     for model in settings.models.values():

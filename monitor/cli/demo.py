@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         finding = f"{args.seconds:g} is no time to run"
         raise InputError(Problem("--seconds", finding, "write a positive number, such as 60"))
     settings = phases.settings(address(args.listen, "--listen"), args.seconds)
-    require_free(settings.listen)
+    require_free(settings.server.listen)
     console = terminal()
     if args.kafka is not None:
         settings = _on_kafka(settings, args.kafka)

@@ -3,6 +3,7 @@
 from monitor.config.read import load, require_source, source_problems
 from monitor.config.settings import (
     Alerting,
+    Auth,
     DeadLetters,
     Duration,
     Export,
@@ -10,13 +11,16 @@ from monitor.config.settings import (
     ModelSettings,
     Objective,
     Security,
+    ServerSettings,
     Settings,
     Slo,
     SourceSettings,
+    Tls,
 )
 
 __all__ = [
     "Alerting",
+    "Auth",
     "DeadLetters",
     "Duration",
     "Export",
@@ -24,9 +28,11 @@ __all__ = [
     "ModelSettings",
     "Objective",
     "Security",
+    "ServerSettings",
     "Settings",
     "Slo",
     "SourceSettings",
+    "Tls",
     "load",
     "require_source",
     "source_problems",

@@ -8,6 +8,7 @@ from monitor.clock import DAY
 from monitor.config import kinds
 from monitor.config.alert_keys import ALERT_TABLES, ALERTING, ANNOTATIONS, ROUTING, SLO, SLO_KIND, TARGET
 from monitor.config.section import Key, Table
+from monitor.config.server_keys import SERVER_TABLES
 from monitor.config.settings import Duration, Export
 from monitor.config.source_keys import SOURCE_TABLES
 
@@ -50,16 +51,8 @@ STORE_PATH = Key(
 )
 STORE_TABLE = Table("store", "The state.", (STORE_PATH,))
 
-# --- server, export ----------------------------------------------------------------------------------------------
+# --- export -----------------------------------------------------------------------------------------------------------
 
-SERVER_LISTEN = Key(
-    "listen",
-    kinds.LISTEN,
-    "Address of `/metrics`, the probes, the page and its API. Port 0 takes any that is free.",
-    ("127.0.0.1", 9464),
-    "`127.0.0.1:9464`",
-)
-SERVER_TABLE = Table("server", "HTTP.", (SERVER_LISTEN,))
 EXPORT_METRICS = Key(
     "metrics",
     kinds.TEXTS,
@@ -186,7 +179,7 @@ TABLES: tuple[Table, ...] = (
     TOP,
     *SOURCE_TABLES,
     STORE_TABLE,
-    SERVER_TABLE,
+    *SERVER_TABLES,
     EXPORT_TABLE,
     *ALERT_TABLES,
     MODEL_TABLE,

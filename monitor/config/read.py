@@ -16,6 +16,7 @@ from monitor.config.models import read_model
 from monitor.config.near import meant
 from monitor.config.nodes import parse
 from monitor.config.section import Section
+from monitor.config.server import read_server
 from monitor.config.settings import Export, Settings
 from monitor.config.source import read_source
 from monitor.config.words import METRIC_SYNONYMS
@@ -118,7 +119,7 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     """Read the whole file; None where there are problems."""
     top = Section(at, keys.TOP, keys.TABLES)
     evaluate_every = top.get(keys.EVALUATE_EVERY)
-    listen = _listen(top)
+    server = read_server(top.get(keys.SERVER), path.parent, keys.TABLES)
     export = _export(top)
     slo = read_slo(top, keys.TABLES)
     alerting = read_alerting(top, path.parent, keys.TABLES)
@@ -130,7 +131,7 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     if (
         at.problems
         or evaluate_every is None
-        or listen is None
+        or server is None
         or export is None
         or slo is None
         or alerting is None
@@ -140,7 +141,7 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     return Settings(
         models={model.name: model for model in models if model is not None},
         source=source,
-        listen=listen,
+        server=server,
         evaluate_every=evaluate_every,
         export=export,
         slo=slo,
@@ -170,14 +171,6 @@ def _store(top: Section, folder: Path) -> Path | None:
     at = top.get(keys.STORE)
     path = None if at is None else Section(at, keys.STORE_TABLE, keys.TABLES).get(keys.STORE_PATH)
     return None if path is None else folder / path
-
-
-def _listen(top: Section) -> tuple[str, int] | None:
-    """Read `server`."""
-    at = top.get(keys.SERVER)
-    if at is None:
-        return keys.SERVER_LISTEN.default
-    return Section(at, keys.SERVER_TABLE, keys.TABLES).get(keys.SERVER_LISTEN)
 
 
 def _export(top: Section) -> Export | None:

@@ -167,12 +167,46 @@ class Alerting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """`server.tls:`. The files are read again when they change."""
+
+    cert_file: Path
+    """Certificate and what leads to its authority, PEM."""
+    key_file: Path
+    client_ca_file: Path | None = None
+    """Who signs clients' certificates; None: no client needs one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """`server.auth:`, at least one of both. Secrets stand in files, which are read again when they change."""
+
+    bearer_token_file: Path | None = None
+    basic_users_file: Path | None = None
+    """Lines of htpasswd with bcrypt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """`server:`."""
+
+    listen: tuple[str, int] = ("127.0.0.1", 9464)
+    tls: Tls | None = None
+    auth: Auth | None = None
+    """None: whoever can connect may read."""
+    probes: tuple[str, int] | None = None
+    """A second, plain listener for the two probes alone; they are on `listen` too."""
+    insecure: bool = False
+    """Whether a public address may be without TLS."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One configuration file, valid."""
 
     models: Mapping[str, ModelSettings]
     source: SourceSettings = field(default_factory=SourceSettings)
-    listen: tuple[str, int] = ("127.0.0.1", 9464)
+    server: ServerSettings = field(default_factory=ServerSettings)
     evaluate_every: Duration = field(default_factory=lambda: Duration(60_000, "60s"))
     export: Export = field(default_factory=Export)
     slo: Slo = field(default_factory=Slo)

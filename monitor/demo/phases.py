@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.config import Duration, ModelSettings, Objective, Settings
+from monitor.config import Duration, ModelSettings, Objective, ServerSettings, Settings
 from monitor.counts import Layout
 from monitor.report.snapshot import Announcement
 
@@ -84,7 +84,7 @@ def settings(listen: tuple[str, int], seconds: float | None) -> Settings:
         owner="the demo",
         objectives=objectives,
     )
-    return Settings({MODEL: model}, listen=listen, evaluate_every=_often(seconds))
+    return Settings({MODEL: model}, server=ServerSettings(listen), evaluate_every=_often(seconds))
 
 
 def _often(seconds: float | None) -> Duration:

@@ -169,7 +169,7 @@ def test_all_problems_of_a_file_come_at_once_in_the_order_of_their_lines(tmp_pat
         (b"", "", "is empty", "foldwatch init"),
         (b"# only a comment\n", "", "nothing but comments", "foldwatch init"),
         (b"models:\n", ":1: models", "no model is named", "add one"),
-        (b"server: {listen: a:1}\n", ":1", "`models` is missing", "add `models`"),
+        (b"server: {listen: localhost:1}\n", ":1", "`models` is missing", "add `models`"),
         (b"- a\n- b\n", ":1", "is a list", "write a mapping"),
         (b"just words", ":1", "single value", "write a mapping"),
         (b"models:\n  caf\xe9: {}\n", ":2", "not UTF-8", "save the file as UTF-8"),

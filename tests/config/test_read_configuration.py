@@ -30,7 +30,7 @@ def test_a_model_needs_no_more_than_its_classes(read):
     assert model.label_first_wait == Duration(DAY, "1d")
     assert (model.margin, model.threshold, model.objectives, model.owner) == (0.03, None, (), "")
     assert settings.source.kind is None
-    assert settings.listen == ("127.0.0.1", 9464)
+    assert settings.server.listen == ("127.0.0.1", 9464)
     assert settings.evaluate_every == Duration(60_000, "60s")
     assert settings.export.metrics == ("recall", "precision", "f1", "accuracy")
 
@@ -134,7 +134,10 @@ def test_json_is_fine_too(read):
 
 @pytest.mark.parametrize(("written", "understood"), [("0.0.0.0:80", ("0.0.0.0", 80)), ("'[::1]:0'", ("::1", 0))])  # noqa: S104 - an address to read, not to bind
 def test_listen_is_host_and_port(read, written, understood):
-    assert read(f"server: {{listen: {written}}}\nmodels: {{m: {{classes: [a, b]}}}}").listen == understood
+    assert (
+        read(f"server: {{listen: {written}, insecure: true}}\nmodels: {{m: {{classes: [a, b]}}}}").server.listen
+        == understood
+    )
 
 
 def test_two_classes_may_have_whole_model_ranking_objectives_and_losses_have_their_own_margin(read):

@@ -16,6 +16,7 @@ from rule_cases import CASES, configured, rules_of
 from monitor.alerting import names
 from monitor.alerting.rules.rule import AlertRule, Recording
 from monitor.clock import MINUTE, SECOND
+from monitor.config import ServerSettings
 from monitor.prometheus.catalog import CATALOG
 from monitor.serve import Probes, Server
 from monitor.statistics.budget import Tally
@@ -28,6 +29,7 @@ FRAGILE = {"topk", "bottomk", "quantile", "count_values"}
 RANGED = {"increase", "rate", "delta", "deriv"}
 TARGETED = [("churn", slo) for slo in ("slices", "pages", "tickets", "shadow", "loss")]
 FINE = Probes(healthy=lambda: None, ready=lambda: None)
+FREE = ServerSettings(("127.0.0.1", 0))
 
 
 def nodes(expression):
@@ -82,7 +84,7 @@ def metrics_of(server):
 @pytest.fixture(scope="module")
 def scraped():
     """Return the names that a real scrape shows, be there series of them or not."""
-    with Server(("127.0.0.1", 0), FINE, made.empty_snapshot()) as server:
+    with Server(FREE, FINE, made.empty_snapshot()) as server:
         return set(re.findall(r"^# TYPE (\w+)", metrics_of(server), re.MULTILINE))
 
 
@@ -251,7 +253,7 @@ def test_a_selector_asks_for_labels_that_the_series_has_and_for_our_job(rules, s
 def test_the_counters_that_rules_select_are_scraped_from_the_start():
     settings = configured("routes")
     snapshot = replace(made.empty_snapshot(), settings=settings, tallies=dict.fromkeys(TARGETED, Tally()))
-    with Server(("127.0.0.1", 0), FINE, snapshot) as server:
+    with Server(FREE, FINE, snapshot) as server:
         found = {
             (sample.name, sample.labels["model"], sample.labels["slo"]): sample.value
             for family in parse(metrics_of(server))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from monitor.config import ServerSettings
     from monitor.report.snapshot import Snapshot
 
 _STOP_SECONDS: Final = 3
@@ -88,14 +89,14 @@ class Shown:
 class Server:
     """Binds its address when it is made, so that a port in use is found at once; answers after `start`."""
 
-    def __init__(self, listen: tuple[str, int], probes: Probes, snapshot: Snapshot) -> None:
-        """Listen on (host, port), port 0 for any free one, and show `snapshot` until something newer is published.
+    def __init__(self, settings: ServerSettings, probes: Probes, snapshot: Snapshot) -> None:
+        """Listen on `settings.listen`, port 0 for any free one, and show `snapshot` until something newer is published.
 
         Raises InputError when the address cannot be had.
         """
         self._probes = probes
         self._shown = Shown(snapshot)
-        self._socket = _bound(listen)
+        self._socket = _bound(settings.listen)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 self._application(),

@@ -15,12 +15,13 @@ import fabricated as made
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from monitor.config import ServerSettings
 from monitor.errors import InputError
 from monitor.serve import Probes, Server
 from monitor.statistics.report import Report
 
 FINE = Probes(healthy=lambda: None, ready=lambda: None)
-FREE = ("127.0.0.1", 0)
+FREE = ServerSettings(("127.0.0.1", 0))
 
 
 def get(server, path, method="GET", **headers):
@@ -126,7 +127,7 @@ def test_the_probes_say_why():
 def test_a_port_in_use_is_found_before_anything_starts(server):
     host, port = server.address
     with pytest.raises(InputError) as caught:
-        Server((host, port), FINE, made.empty_snapshot())
+        Server(ServerSettings((host, port)), FINE, made.empty_snapshot())
     (problem,) = caught.value.problems
     assert problem.place == f"server.listen {host}:{port}"
     assert problem.finding == "the port is in use"
@@ -136,7 +137,7 @@ def test_a_port_in_use_is_found_before_anything_starts(server):
 @pytest.mark.parametrize("host", ["203.0.113.7"])
 def test_an_address_of_another_machine_is_refused(host):
     with pytest.raises(InputError, match=f"server.listen {host}:9464: cannot listen there"):
-        Server((host, 9464), FINE, made.empty_snapshot())
+        Server(ServerSettings((host, 9464)), FINE, made.empty_snapshot())
 
 
 def test_fifty_idle_connections_do_not_block_a_scrape(server):
@@ -161,7 +162,7 @@ def test_it_stops_within_seconds_whoever_is_connected_and_frees_the_port(snapsho
         server.stop()
         server.stop()
         assert time.monotonic() - begin < 6
-    with Server(address, FINE, snapshot) as again:
+    with Server(ServerSettings(address), FINE, snapshot) as again:
         assert get(again, "/-/healthy")[0] == 200
 
 
@@ -169,11 +170,11 @@ def test_a_server_that_never_started_stops_too():
     server = Server(FREE, FINE, made.empty_snapshot())
     address = server.address
     server.stop()
-    Server(address, FINE, made.empty_snapshot()).stop()
+    Server(ServerSettings(address), FINE, made.empty_snapshot()).stop()
 
 
 def test_the_url_is_one_that_a_browser_on_this_machine_can_open():
-    server = Server(("0.0.0.0", 0), FINE, made.empty_snapshot())  # noqa: S104 - it is what is tested
+    server = Server(ServerSettings(("0.0.0.0", 0)), FINE, made.empty_snapshot())  # noqa: S104 - it is what is tested
     try:
         assert server.url == f"http://127.0.0.1:{server.address[1]}/"
     finally:

@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made from the catalog of metrics and the names of rules and alerts."""
