@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from secure_broker import SecureBroker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -24,6 +24,14 @@ def _tool(name: str, package: str) -> str:
     path = shutil.which(name)
     if path is None:
         pytest.fail(f"{name} is not on PATH: run `make system`, or install the package `{package}` (Debian's name)")
+    return path
+
+
+def _installed(name: str) -> str:
+    """A tool of development that pip installs, or else the system's."""
+    path = shutil.which(name, path=str(Path(sys.prefix) / "bin")) or shutil.which(name)
+    if path is None:
+        pytest.fail(f"{name} is not installed: run `make test`, or install requirements-dev.lock")
     return path
 
 
@@ -55,6 +63,39 @@ def amtool() -> str:
 def chromium() -> str:
     """Path of a browser that runs without a screen."""
     return _tool("chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    """Path of the command that renders deploy/kubernetes."""
+    return _installed("kubectl")
+
+
+@pytest.fixture(scope="session")
+def kubernetes_validate() -> str:
+    """Path of the command that holds objects against Kubernetes' own schemas."""
+    return _installed("kubernetes-validate")
+
+
+@pytest.fixture(scope="session")
+def hadolint() -> str:
+    """Path of the command that reads Dockerfiles."""
+    return _installed("hadolint")
+
+
+@pytest.fixture(scope="session")
+def checkov() -> str:
+    """Path of the command that looks for what security people object to; it stands in an environment of its own."""
+    path = shutil.which("checkov", path=str(Path(sys.prefix) / "checks" / "bin"))
+    if path is None:
+        pytest.fail("checkov is not installed: run `make test`, or `make checks`")
+    return path
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze() -> str:
+    """Path of the command that judges how far a unit is shut in."""
+    return _tool("systemd-analyze", "systemd")
 
 
 @pytest.fixture(scope="session")
