@@ -40,7 +40,7 @@ stack: $(VENV)/.user ## alerts for real, in a minute: Kafka, daemon, Prometheus,
 test: system lint validity-short tests ## everything in short form: lint, validity of the statistics, tests with branch coverage
 
 .PHONY: tests
-tests: $(VENV)/.dev kafka ## only the tests, with branch coverage
+tests: $(VENV)/.dev $(VENV)/.checks kafka ## only the tests, with branch coverage
 	@mkdir -p build
 	@echo "tests: pytest on $(WORKERS) cores with branch coverage; join, counts and statistics need 95 %"
 	@set -o pipefail; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= | tee build/pytest.txt
@@ -85,12 +85,13 @@ docs: $(VENV)/.dev ## write docs/reference/ anew from the code
 
 .PHONY: system
 system: ## install the system packages that tests need (Debian, Ubuntu), elsewhere name them
-	@scripts/system-packages chromium prometheus prometheus-alertmanager openjdk-17-jre-headless maven openssl
+	@scripts/system-packages chromium prometheus prometheus-alertmanager openjdk-17-jre-headless maven openssl systemd
 
 .PHONY: lock
 lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones
 	$(COMPILE) $(ARGS) --extra confluent --extra crossval --build-deps-for editable --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --output-file requirements-dev.lock requirements-dev.in
+	$(COMPILE) $(ARGS) --output-file requirements-checks.lock requirements-checks.in
 
 .PHONY: clean
 clean: ## remove what was built
@@ -114,3 +115,13 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.user $@
+
+# What reads deploy/ as security people do: apart, since it pins what others need newer.
+$(VENV)/.checks: requirements-checks.lock | $(BIN)/python
+	@echo "$(VENV)/checks: installing requirements-checks.lock"
+	@$(BIN)/python -m venv $(VENV)/checks
+	@$(VENV)/checks/bin/python -m pip install --quiet --require-hashes --requirement requirements-checks.lock
+	@touch $@
+
+.PHONY: checks
+checks: $(VENV)/.checks ## install what reads deploy/ as security people do

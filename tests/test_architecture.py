@@ -152,7 +152,7 @@ def test_every_dependency_has_its_reason_in_docs_decisions():
     assert [name for name in declared().values() if f"`{name}`" not in texts] == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-checks.lock"])
 def test_a_lock_has_a_hash_for_everything_and_names_no_place_to_fetch_it_from(lock):
     text = (ROOT / lock).read_text(encoding="utf-8")
     pins = re.findall(r"^[A-Za-z0-9._-]+==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
