@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from monitor.alerting.rules.folder import Written
     from monitor.alerting.rules.rule import RuleFile
     from monitor.config import Settings
 
-_ROOMS = ("objectives", "tests", "alertmanager")
+_ROOMS = ("objectives", "tests", "alertmanager", "kubernetes")
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +23,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "rules",
         help="write Prometheus rules with their tests, and Alertmanager's configuration",
         description="Writes into DIR: foldwatch.yml (alerts of the daemon and of what it is fed with), "
-        "objectives/MODEL.yml (error budgets of each objective with a target), tests/ for promtool, and alertmanager/. "
+        "objectives.yml and objectives/MODEL.yml (error budgets of each objective with a target), tests/ for promtool, "
+        "alertmanager/, and kubernetes/ (the same rules for the Prometheus operator, as a folder of Kustomize). "
         "The same configuration always gives the same bytes, so that they can be committed. Files that it wrote "
         "before are replaced, and removed when they are not needed any more; files of others are left alone.",
         epilog="example:\n  foldwatch rules --config foldwatch.yaml --output rules",
@@ -46,8 +47,10 @@ def run(args: argparse.Namespace) -> int:
     require_feasible(settings)
     require_key_files(settings)
     rules = rule_files(settings)
-    written = write_folder(args.output, generated(settings, rules), _ROOMS)
-    for line in (*_became(args.output, written), *_summary(settings, rules), *_next(settings, args.output)):
+    files = generated(settings, rules)
+    written = write_folder(args.output, files, _ROOMS)
+    told = (*_summary(settings, rules), *_too_large(files), *_next(settings, args.output))
+    for line in (*_became(args.output, written), *told):
         print(line)
     return 0
 
@@ -56,12 +59,14 @@ def generated(settings: Settings, rules: Sequence[RuleFile]) -> dict[str, str]:
     """Return path below the folder -> text, of all that the command writes."""
     from monitor.alerting.promtool.files import test_files
     from monitor.alerting.routes.files import alertmanager_files
+    from monitor.alerting.rules.kubernetes import kubernetes_files
     from monitor.alerting.rules.text import text
 
     return {
         **{file.path: text(file) for file in rules},
         **test_files(settings, rules),
         **alertmanager_files(settings),
+        **kubernetes_files(rules),
     }
 
 
@@ -102,12 +107,24 @@ def _summary(settings: Settings, rules: Sequence[RuleFile]) -> Iterator[str]:
         )
 
 
+def _too_large(files: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the Prometheus operator would refuse."""
+    from monitor.alerting.rules.kubernetes import FOLDER, REFUSED_BYTES, too_large
+
+    for path in too_large({path: text for path, text in files.items() if path.startswith(FOLDER)}):
+        yield (
+            f"{path} is larger than the {REFUSED_BYTES // 1024} KiB that the Prometheus operator takes: give fewer "
+            "objectives of one model a target, or let Prometheus read the files outside of kubernetes/"
+        )
+
+
 def _next(settings: Settings, folder: Path) -> Iterator[str]:
     """Yield what to do with the files."""
     place = shlex.quote(str(folder))
     yield "next:"
     yield f"  find {place} -name '*_test.yml' -exec promtool test rules {{}} +"
     yield f"  amtool check-config {place}/alertmanager/alertmanager.yml"
+    yield f"  kubectl apply --server-side -k {place}/kubernetes        # with the Prometheus operator"
     secrets = (settings.alerting.pagerduty_key_file, settings.alerting.slack_url_file)
     relative = [str(path) for path in secrets if path is not None and not path.is_absolute()]
     if relative:

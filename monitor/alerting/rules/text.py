@@ -36,7 +36,7 @@ _Dumper.add_representer(str, _represented)
 
 def text(file: RuleFile) -> str:
     """Return a file of rules as YAML, with NOTE for its first line."""
-    return yaml_text({"groups": [_group(group) for group in file.groups]})
+    return yaml_text({"groups": [group_entry(group) for group in file.groups]})
 
 
 def yaml_text(document: object) -> str:
@@ -47,7 +47,8 @@ def yaml_text(document: object) -> str:
     return NOTE + str(body)
 
 
-def _group(group: Group) -> dict[str, Any]:
+def group_entry(group: Group) -> dict[str, Any]:
+    """Return a group as it stands under `groups`."""
     return {"name": group.name, "interval": span(group.interval), "rules": [_rule(rule) for rule in group.rules]}
 
 
