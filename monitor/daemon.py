@@ -14,17 +14,20 @@ from monitor.alerting.alarm import Alarm
 from monitor.clock import HOUR, SECOND, format_time
 from monitor.counts.slices import AgingSlices
 from monitor.errors import SourceUnavailable, StateBroken
+from monitor.prometheus.own import Meter
 from monitor.report.history import History
 from monitor.report.inspecting import PART as SAMPLES
 from monitor.report.inspecting import Gates
 from monitor.report.restored import Redrawn
-from monitor.report.snapshot import Activity, Reading, Snapshot
+from monitor.report.snapshot import Activity, Snapshot
 from monitor.reporting import Reporter, promises_by_model
 from monitor.serve import Probes, Server
+from monitor.serve.refusals import REASONS
 from monitor.sources.certificates import Expiry
 from monitor.state.history import Archive, Record
 from monitor.state.memory import MemoryState
 from monitor.statistics.doubts import marked
+from monitor.statistics.fold_scores import FoldScores
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import live_schedule
 from monitor.stream import Halt, Stream, total
@@ -49,8 +52,6 @@ _SHOWN_SECONDS: Final = 1.0
 """Between evaluations the page and the metrics change at most so often."""
 _SHOWN_ANYWAY_SECONDS: Final = 30.0
 """And at least so often: partitions wait, certificates are renewed, however long an evaluation is away."""
-_MOST_NOTICES: Final = 8
-"""The last few things that the source had to say stay on the page."""
 _STALLED_SECONDS: Final = 60.0
 """A loop that has not gone round for so long makes no progress."""
 
@@ -96,13 +97,16 @@ class Daemon:
         self._alarm = Alarm(settings, self._state, now)
         self._expiry = Expiry(settings.source.security)
         self._halt = Halt(settings.source.dead_letters.halt_share)
+        self._meter = Meter(monotonic)
         self._snapshot = Snapshot(
             settings,
             __version__,
             now,
             baselines=baselines,
+            folds={key: FoldScores.of(baseline) for key, baseline in baselines.items()},
             tallies=self._alarm.tallies,
             tls_expiry=self._expiry.at(now),
+            operation=self._meter.read(source_up=False, refused=dict.fromkeys(REASONS, 0)),
         )
         self._trouble: str | None = "the source has not been read yet"
         self._last_round = monotonic()
@@ -172,7 +176,8 @@ class Daemon:
         if self._snapshot.halted:
             return 0
         try:
-            step = self._stream.step()
+            with self._meter.step():
+                step = self._stream.step()
         except SourceUnavailable as away:
             self._set_trouble(str(away))
             return 0
@@ -190,17 +195,11 @@ class Daemon:
         """Keep what a step tells of the source, and say aloud what a person should know."""
         for notice in step.notices:
             LOG.warning("source", extra={"notice": notice})
-        known, now = self._snapshot.reading, self._clock.now()
-        self._snapshot = replace(
-            self._snapshot,
-            reading=Reading(
-                known.trouble,
-                now if step.read else known.last_read_at,
-                step.lag or known.lag,
-                Counter(known.resets) + Counter(step.resets),
-                (*known.notices, *((now, notice) for notice in step.notices))[-_MOST_NOTICES:],
-            ),
-        )
+        now = self._clock.now()
+        if step.committed:
+            self._meter.committed(now)
+        told = (step.read, step.lag, step.resets, step.notices)
+        self._snapshot = replace(self._snapshot, reading=self._snapshot.reading.after(now, *told))
 
     def _say_rejected(self, rejected: Sequence[Rejected]) -> None:
         """Log dead letters once per reason, with the first place."""
@@ -241,6 +240,7 @@ class Daemon:
         self._alarm.observe(now, results)
         self._alarm.warn()
         self._record(now, results)
+        self._meter.evaluated(self._monotonic() - begun, self._state.stored_bytes())
         whole = total(totals.values(), self._state.dead_letters(), self._state.skipped())
         self._publish(Report(now, tuple(results), whole, inspection), totals)
         seconds = self._monotonic() - begun
@@ -270,7 +270,11 @@ class Daemon:
     def _show(self) -> None:
         """Let the server show what is known now."""
         self._shown_at, self._unshown = self._monotonic(), False
-        self._snapshot = replace(self._snapshot, tls_expiry=self._expiry.at(self._clock.now()))
+        self._snapshot = replace(
+            self._snapshot,
+            tls_expiry=self._expiry.at(self._clock.now()),
+            operation=self._meter.read(source_up=self._trouble is None, refused=self.server.refused()),
+        )
         self.server.publish(self._snapshot)
 
     def _activity(self, name: str, totals: Totals) -> Activity:

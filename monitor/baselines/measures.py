@@ -14,20 +14,16 @@ from scipy.special import stdtrit
 
 from monitor.baselines.corridor import corridor
 from monitor.counts import Counts
-from monitor.statistics.calibration import calibration
-from monitor.statistics.confusion import Margins, cell_margins, cells, values
+from monitor.statistics.fold_scores import fold_values
 from monitor.statistics.folds import folds_of
-from monitor.statistics.losses import mean_loss
-from monitor.statistics.names import LOSSES, PER_CLASS
-from monitor.statistics.ranking import auc, average_precision
+from monitor.statistics.names import PER_CLASS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from monitor.baselines.timings import Timings
-    from monitor.counts import Layout
     from monitor.statistics.baseline import Baseline
 
     Floats = NDArray[np.float64]
@@ -102,37 +98,6 @@ def measured(baseline: Baseline, timings: Timings | None) -> Measures:
         "M10": LIVE,
     }
     return Measures(baseline, by_fold, document)
-
-
-def fold_values(layout: Layout, folds: Sequence[Counts]) -> Values:
-    """Return every metric of every fold: (J, K) per class, (J,) of the whole model; NaN where undefined.
-
-    Score metrics are missing where no fold has scores, or (above 50 classes) only the top one.
-    """
-    k = layout.classes
-    margins = [cell_margins(cells(*fold.sparse("confusion"), k), k) for fold in folds]
-    stacked = Margins(*(np.stack(column) for column in zip(*margins, strict=True)))
-    found: dict[str, Floats] = {**values(stacked), "support": stacked.row}
-    if any(fold.sparse("losses")[0].size for fold in folds):
-        pos, neg = _histograms(layout, folds)
-        found |= {"roc_auc": auc(pos, neg), "pr_auc": average_precision(pos, neg)}
-        losses = np.stack([fold.plane("losses") for fold in folds])
-        found |= {name: mean_loss(losses, name).value for name in LOSSES}
-    if any(fold.sparse("calibration")[0].size for fold in folds):
-        found["ece"] = calibration(np.stack([fold.plane("calibration") for fold in folds])).ece
-    return found
-
-
-def _histograms(layout: Layout, folds: Sequence[Counts]) -> tuple[Floats, Floats]:
-    """Return score histograms (J, K, bins) of each class: where it is the true class, and where it is not."""
-    planes = np.stack([fold.plane("scores") for fold in folds]).astype(np.float64)
-    pos, neg = planes[:, :, 1], planes[:, :, 0]
-    if layout.classes == _BINARY:
-        # The other class's score is 1 - p, and the bins are symmetric around one half.
-        both = [(neg[:, 0, ::-1], pos[:, 0, ::-1]), (pos[:, 0], neg[:, 0])]
-        ordered = both if layout.positive == 1 else both[::-1]
-        pos, neg = (np.stack(part, axis=1) for part in zip(*ordered, strict=True))
-    return pos, neg
 
 
 def _corridors(baseline: Baseline, pooled: Values) -> dict[str, Any]:

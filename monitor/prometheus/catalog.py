@@ -6,8 +6,9 @@ own, `_total` only for what never falls, bands as series of their own (so that `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
+
+from monitor.prometheus.metric import Measured, Metric, counter, gauge, histogram
 
 SERIES: Final = ("model", "version", "segment", "window", "maturity", "metric")
 """Labels of whatever is measured in a window. `segment=""` is everything."""
@@ -16,183 +17,201 @@ _OBJECTIVE: Final = ("model", "slo")
 """Labels of whatever an objective counts; `slo` is its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric family as Prometheus sees it."""
-
-    name: str
-    """In full, with `_total` where it is a counter."""
-    kind: Literal["gauge", "counter"]
-    labels: tuple[str, ...]
-    help: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The families that one kind of MetricResult fills: its value and band, the folds' corridor and its n."""
-
-    value: Metric
-    lower: Metric
-    upper: Metric
-    baseline: Metric
-    baseline_lower: Metric
-    baseline_upper: Metric
-    labels: Metric
-
-
-def _gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(f"foldwatch_{name}", "gauge", labels, text)
-
-
-def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(f"foldwatch_{name}_total", "counter", labels, text)
-
-
-_CLASS_LABELS: Final = _gauge(
+_CLASS_LABELS: Final = gauge(
     "class_labels", "Labelled predictions that the metric of a class counts (its denominator).", CLASS_SERIES
 )
-_OVERALL_LABELS: Final = _gauge(
+_OVERALL_LABELS: Final = gauge(
     "overall_labels", "Labelled predictions that the metric of the whole model counts (its denominator).", SERIES
 )
 
 OF_CLASS: Final = Measured(
-    value=_gauge("class_quality_ratio", "Metric of a class in a window of production.", CLASS_SERIES),
-    lower=_gauge("class_quality_lower_ratio", "Lower end of the band of the metric of a class.", CLASS_SERIES),
-    upper=_gauge("class_quality_upper_ratio", "Upper end of the band of the metric of a class.", CLASS_SERIES),
-    baseline=_gauge(
+    value=gauge("class_quality_ratio", "Metric of a class in a window of production.", CLASS_SERIES),
+    lower=gauge("class_quality_lower_ratio", "Lower end of the band of the metric of a class.", CLASS_SERIES),
+    upper=gauge("class_quality_upper_ratio", "Upper end of the band of the metric of a class.", CLASS_SERIES),
+    baseline=gauge(
         "class_baseline_ratio", "What the folds promise for the metric of a class at the window's mix.", CLASS_SERIES
     ),
-    baseline_lower=_gauge(
+    baseline_lower=gauge(
         "class_baseline_lower_ratio", "Lower end of the folds' corridor for the metric of a class.", CLASS_SERIES
     ),
-    baseline_upper=_gauge(
+    baseline_upper=gauge(
         "class_baseline_upper_ratio", "Upper end of the folds' corridor for the metric of a class.", CLASS_SERIES
     ),
     labels=_CLASS_LABELS,
 )
 OF_MODEL: Final = Measured(
-    value=_gauge("overall_quality_ratio", "Metric of the whole model in a window of production.", SERIES),
-    lower=_gauge("overall_quality_lower_ratio", "Lower end of the band of the metric of the whole model.", SERIES),
-    upper=_gauge("overall_quality_upper_ratio", "Upper end of the band of the metric of the whole model.", SERIES),
-    baseline=_gauge(
+    value=gauge("overall_quality_ratio", "Metric of the whole model in a window of production.", SERIES),
+    lower=gauge("overall_quality_lower_ratio", "Lower end of the band of the metric of the whole model.", SERIES),
+    upper=gauge("overall_quality_upper_ratio", "Upper end of the band of the metric of the whole model.", SERIES),
+    baseline=gauge(
         "overall_baseline_ratio",
         "What the folds promise for the metric of the whole model at the window's mix.",
         SERIES,
     ),
-    baseline_lower=_gauge(
+    baseline_lower=gauge(
         "overall_baseline_lower_ratio", "Lower end of the folds' corridor for the metric of the whole model.", SERIES
     ),
-    baseline_upper=_gauge(
+    baseline_upper=gauge(
         "overall_baseline_upper_ratio", "Upper end of the folds' corridor for the metric of the whole model.", SERIES
     ),
     labels=_OVERALL_LABELS,
 )
 LOSS: Final = Measured(
-    value=_gauge("overall_loss", "Log-loss of the whole model in a window of production, in nats.", SERIES),
-    lower=_gauge("overall_loss_lower", "Lower end of the band of the log-loss, in nats.", SERIES),
-    upper=_gauge("overall_loss_upper", "Upper end of the band of the log-loss, in nats.", SERIES),
-    baseline=_gauge("overall_baseline_loss", "Log-loss that the folds promise at the window's mix, in nats.", SERIES),
-    baseline_lower=_gauge("overall_baseline_loss_lower", "Lower end of the folds' corridor, in nats.", SERIES),
-    baseline_upper=_gauge("overall_baseline_loss_upper", "Upper end of the folds' corridor, in nats.", SERIES),
+    value=gauge("overall_loss", "Log-loss of the whole model in a window of production, in nats.", SERIES),
+    lower=gauge("overall_loss_lower", "Lower end of the band of the log-loss, in nats.", SERIES),
+    upper=gauge("overall_loss_upper", "Upper end of the band of the log-loss, in nats.", SERIES),
+    baseline=gauge("overall_baseline_loss", "Log-loss that the folds promise at the window's mix, in nats.", SERIES),
+    baseline_lower=gauge("overall_baseline_loss_lower", "Lower end of the folds' corridor, in nats.", SERIES),
+    baseline_upper=gauge("overall_baseline_loss_upper", "Upper end of the folds' corridor, in nats.", SERIES),
     labels=_OVERALL_LABELS,
 )
-SUPPORT: Final = _gauge("class_support", "Labelled predictions in a window whose true class it is.", CLASS_SERIES)
-VERDICT: Final = _gauge(
+SUPPORT: Final = gauge("class_support", "Labelled predictions in a window whose true class it is.", CLASS_SERIES)
+VERDICT: Final = gauge(
     "verdict",
     "1 for the verdict that holds: does production agree with what cross-validation promised?",
     (*CLASS_SERIES, "verdict"),
 )
 
-PREDICTIONS: Final = _counter("predictions", "Predictions received, each identity once.", ("model", "version"))
-LABELS: Final = _counter("labels", "Label events by what finally became of them.", ("model", "outcome"))
-WAITING_PREDICTIONS: Final = _gauge("waiting_predictions", "Predictions without a label that may still get one.")
-WAITING_LABELS: Final = _gauge("waiting_labels", "Label events whose prediction has not come and still may.")
-DEAD_LETTERS: Final = _counter("dead_letters", "Events rejected as invalid, by reason.", ("reason",))
-SKIPPED: Final = _counter("skipped", "Valid events that are not ours to count, by reason.", ("reason",))
+CLASS_FOLD: Final = gauge(
+    "class_fold_ratio",
+    "Metric of a class in one fold of the baseline; with repeats `fold` is REPEAT/FOLD, from 0.",
+    ("model", "version", "metric", "class", "fold"),
+)
+OVERALL_FOLD: Final = gauge(
+    "overall_fold_ratio",
+    "Metric of the whole model in one fold of the baseline; with repeats `fold` is REPEAT/FOLD, from 0.",
+    ("model", "version", "metric", "fold"),
+)
+FOLD_SHARE: Final = gauge(
+    "fold_class_share_ratio",
+    "Share of a class among the validation rows of one fold of the baseline.",
+    ("model", "version", "fold", "class"),
+)
+CONFUSION: Final = gauge(
+    "confusion",
+    "Labelled predictions of the newest window by true and predicted class: every cell of up to 10 classes, else the "
+    "20 largest wrong ones.",
+    ("model", "version", "window", "maturity", "true_class", "predicted_class"),
+)
 
-LAG: Final = _gauge(
+PREDICTIONS: Final = counter("predictions", "Predictions received, each identity once.", ("model", "version"))
+LABELS: Final = counter("labels", "Label events by what finally became of them.", ("model", "outcome"))
+WAITING_PREDICTIONS: Final = gauge("waiting_predictions", "Predictions without a label that may still get one.")
+WAITING_LABELS: Final = gauge("waiting_labels", "Label events whose prediction has not come and still may.")
+DEAD_LETTERS: Final = counter("dead_letters", "Events rejected as invalid, by reason.", ("reason",))
+SKIPPED: Final = counter("skipped", "Valid events that are not ours to count, by reason.", ("reason",))
+
+LAG: Final = gauge(
     "consumer_lag", "Messages of a partition that wait to be read, as last heard.", ("topic", "partition")
 )
-RESETS: Final = _counter(
+RESETS: Final = counter(
     "offset_resets", "Partitions that began anew because what was to be read next was gone.", ("topic",)
 )
-HALTED: Final = _gauge("halted", "1 while reading has stopped because too many events were rejected.")
-LAST_EVALUATION: Final = _gauge("last_evaluation_timestamp_seconds", "When the report was evaluated.")
-LAST_LABEL: Final = _gauge(
+HALTED: Final = gauge("halted", "1 while reading has stopped because too many events were rejected.")
+LAST_EVALUATION: Final = gauge("last_evaluation_timestamp_seconds", "When the report was evaluated.")
+LAST_LABEL: Final = gauge(
     "last_label_timestamp_seconds", "Latest time of labelling among the labels received.", ("model",)
 )
-LAST_PREDICTION: Final = _gauge(
+LAST_PREDICTION: Final = gauge(
     "last_prediction_timestamp_seconds", "Latest time of prediction among the predictions received.", ("model",)
 )
-DATA_GATE: Final = _gauge(
+DATA_GATE: Final = gauge(
     "data_gate",
     "1 while a model's events are not as usual, 0 while they are; no series as long as that is not known.",
     ("model", "gate"),
 )
-COMPLETENESS: Final = _gauge(
+COMPLETENESS: Final = gauge(
     "label_completeness_ratio", "Labelled share of the predictions of the newest mature window.", ("model",)
 )
-LABEL_DELAY: Final = _gauge(
+LABEL_DELAY: Final = gauge(
     "label_delay_seconds",
     "From prediction to label, in the newest mature window: within it so many per cent of its labels came.",
     ("model", "percentile"),
 )
-PREDICTION_RATE: Final = _gauge("prediction_rate", "Predictions a second in the last hour.", ("model",))
-DUPLICATES: Final = _gauge("duplicate_ratio", "Share of duplicates in the last hour's predictions.", ("model",))
-ORPHANS: Final = _gauge("orphan_ratio", "Share of the last hour's labels whose prediction never came.", ("model",))
-REJECTED: Final = _gauge("rejected_ratio", "Share of the last hour's events that were rejected, of all models.")
-LATENCY: Final = _gauge(
+PREDICTION_RATE: Final = gauge("prediction_rate", "Predictions a second in the last hour.", ("model",))
+DUPLICATES: Final = gauge("duplicate_ratio", "Share of duplicates in the last hour's predictions.", ("model",))
+ORPHANS: Final = gauge("orphan_ratio", "Share of the last hour's labels whose prediction never came.", ("model",))
+REJECTED: Final = gauge("rejected_ratio", "Share of the last hour's events that were rejected, of all models.")
+LATENCY: Final = gauge(
     "prediction_latency_seconds",
     "`latency_ms` of the last hour's predictions: so many per cent of them took at most so long.",
     ("model", "percentile"),
 )
-SLO_EVENTS: Final = _counter(
+SLO_EVENTS: Final = counter(
     "slo_events", "Events that an error budget counts: good and bad ones, never the skipped.", _OBJECTIVE
 )
-SLO_BAD: Final = _counter("slo_bad_events", "Events that spend an error budget.", _OBJECTIVE)
-SLO_SKIPPED: Final = _counter(
+SLO_BAD: Final = counter("slo_bad_events", "Events that spend an error budget.", _OBJECTIVE)
+SLO_SKIPPED: Final = counter(
     "slo_skipped", "Evaluations that could not tell good from bad, for want of labels.", _OBJECTIVE
 )
-SLO_STATE: Final = _gauge(
+SLO_STATE: Final = gauge(
     "slo_state",
     "1 for how an objective with an error budget stands; no series before it is known.",
     (*_OBJECTIVE, "state"),
 )
-SLO_BUDGET_LEFT: Final = _gauge(
+SLO_BUDGET_LEFT: Final = gauge(
     "slo_budget_left_ratio",
     "Share of the period's error budget that is left: 0 is spent, less is overspent; no series without events.",
     _OBJECTIVE,
 )
-SERIES_LEFT_OUT: Final = _gauge(
+EVALUATION_SECONDS: Final = histogram(
+    "evaluation_seconds",
+    "How long an evaluation took: windows, bands and verdicts, until the report was made.",
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
+)
+STEP_SECONDS: Final = histogram(
+    "step_seconds",
+    "How long one step of the loop took: read a batch, join it, count it and commit it.",
+    (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0),
+)
+SOURCE_UP: Final = gauge("source_up", "1 while the source can be read: as of the last try; 0 before the first one.")
+LAST_COMMIT: Final = gauge(
+    "last_commit_timestamp_seconds",
+    "When events were last committed to the state; no series before this process committed any.",
+)
+STATE_BYTES: Final = gauge(
+    "state_bytes", "What the state takes on the disk, as of the evaluation; no series where it is in memory."
+)
+REFUSED: Final = counter("http_refused", "Requests and connections turned away, by reason.", ("reason",))
+SERIES_SHOWN: Final = gauge("series", "Samples in this exposition, this one included.")
+SERIES_LEFT_OUT: Final = gauge(
     "series_left_out", "Series of the report that are not exported because of export.max_series."
 )
-BUILD: Final = _gauge("build_info", "The version of foldwatch that runs.", ("version",))
-MODEL: Final = _gauge(
+BUILD: Final = gauge("build_info", "The version of foldwatch that runs.", ("version",))
+MODEL: Final = gauge(
     "model_info",
     "The baseline that a model's version is compared with.",
     ("model", "version", "owner", "baseline_sha256", "scheme", "folds"),
 )
-BASELINE_AT: Final = _gauge(
+BASELINE_AT: Final = gauge(
     "baseline_timestamp_seconds",
     "When the file of the baseline that a model's version is compared with was last written.",
     ("model", "version"),
 )
-TLS_EXPIRY: Final = _gauge(
+TLS_EXPIRY: Final = gauge(
     "tls_expiry_timestamp_seconds",
     "When the first of the configured certificates expires; no series where none is configured.",
 )
-
-
-def _families(measured: Measured) -> tuple[Metric, ...]:
-    return tuple(getattr(measured, name) for name in Measured.__slots__)
-
+FOOTPRINT: Final = (
+    Metric("process_resident_memory_bytes", "gauge", (), "Memory of the process that is in RAM."),
+    Metric("process_virtual_memory_bytes", "gauge", (), "Addresses that the process has reserved."),
+    Metric("process_cpu_seconds_total", "counter", (), "CPU time of the process, its own and the system's for it."),
+    Metric("process_start_time_seconds", "gauge", (), "When the process started."),
+    Metric("process_open_fds", "gauge", (), "File descriptors that the process has open."),
+    Metric("process_max_fds", "gauge", (), "File descriptors that the process may have open."),
+)
+"""What the process takes of the machine. The names are those of every Prometheus client."""
 
 CATALOG: Final[tuple[Metric, ...]] = (
-    *_families(OF_CLASS),
+    *OF_CLASS.families,
     SUPPORT,
-    *_families(OF_MODEL),
-    *_families(LOSS)[:-1],
+    *OF_MODEL.families,
+    *LOSS.families[:-1],
     VERDICT,
+    CLASS_FOLD,
+    OVERALL_FOLD,
+    FOLD_SHARE,
+    CONFUSION,
     PREDICTIONS,
     LABELS,
     WAITING_PREDICTIONS,
@@ -202,6 +221,11 @@ CATALOG: Final[tuple[Metric, ...]] = (
     LAG,
     RESETS,
     HALTED,
+    SOURCE_UP,
+    LAST_COMMIT,
+    STEP_SECONDS,
+    EVALUATION_SECONDS,
+    STATE_BYTES,
     LAST_EVALUATION,
     LAST_LABEL,
     LAST_PREDICTION,
@@ -218,11 +242,14 @@ CATALOG: Final[tuple[Metric, ...]] = (
     SLO_SKIPPED,
     SLO_STATE,
     SLO_BUDGET_LEFT,
+    REFUSED,
+    SERIES_SHOWN,
     SERIES_LEFT_OUT,
     BUILD,
     MODEL,
     BASELINE_AT,
     TLS_EXPIRY,
+    *FOOTPRINT,
 )
 """In the order of exposition; each name once."""
 

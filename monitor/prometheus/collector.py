@@ -15,7 +15,10 @@ from prometheus_client.registry import Collector
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
+from monitor.prometheus.folds import of_confusions, of_folds
 from monitor.prometheus.measured import counted, measured, read_of
+from monitor.prometheus.own import buckets, durations, of_operation
+from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics.budget import BudgetState
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.prometheus.measured import Sample
+    from monitor.prometheus.metric import Metric
     from monitor.report.snapshot import Snapshot
     from monitor.statistics.inspection import Inspection
 
@@ -44,6 +48,11 @@ class SnapshotCollector(Collector):
         families = {metric.name: _family(metric) for metric in catalog.CATALOG}
         for metric, labels, value in self._samples():
             families[metric.name].add_sample(metric.name, labels, value)
+        for metric, found in durations(self._snapshot.operation):
+            for name, labels, value in buckets(metric, found):
+                families[metric.name].add_sample(name, labels, value)
+        shown = sum(len(family.samples) for family in families.values())
+        families[catalog.SERIES_SHOWN.name].add_sample(catalog.SERIES_SHOWN.name, {}, shown + 1)
         yield from families.values()
 
     def describe(self) -> Iterator[Family]:
@@ -58,9 +67,13 @@ class SnapshotCollector(Collector):
         yield from _received(snapshot)
         if snapshot.report and snapshot.report.inspection:
             yield from _inspected(snapshot.report.inspection)
+        for (name, version), scores in sorted(snapshot.folds.items()):
+            yield from of_folds(snapshot.settings, name, version, scores)
+        yield from of_confusions(newest(snapshot.report.windows if snapshot.report else ()).values())
         yield from _promised(snapshot)
         yield from _read(snapshot)
         yield from _about(snapshot)
+        yield from of_operation(snapshot.operation)
 
 
 class Exposition:
@@ -171,7 +184,7 @@ def _about(snapshot: Snapshot) -> Iterator[Sample]:
         yield catalog.TLS_EXPIRY, {}, snapshot.tls_expiry / SECOND
 
 
-def _family(metric: catalog.Metric) -> Family:
+def _family(metric: Metric) -> Family:
     """Return an empty family; prometheus_client names a counter without its `_total`."""
     return Family(
         metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name, metric.help, metric.kind

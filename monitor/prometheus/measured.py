@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from monitor.config import Export, ModelSettings, Settings
+    from monitor.prometheus.metric import Metric
     from monitor.report.snapshot import Activity
     from monitor.statistics.budget import Tally
     from monitor.statistics.report import MetricResult, WindowResult
 
-    Sample = tuple[catalog.Metric, dict[str, str], float]
+    Sample = tuple[Metric, dict[str, str], float]
     """Metric, labels, value."""
 
 

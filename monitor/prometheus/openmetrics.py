@@ -16,7 +16,9 @@ import numpy as np
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
+from monitor.prometheus.folds import of_confusions
 from monitor.prometheus.measured import counted, measured, read_of
+from monitor.report.newest import newest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Settings
     from monitor.prometheus.measured import Sample
+    from monitor.prometheus.metric import Metric
     from monitor.report.snapshot import Activity
     from monitor.statistics.budget import Tally
     from monitor.statistics.report import WindowResult
@@ -99,6 +102,7 @@ class OpenMetricsWriter:
         if self._windows:
             samples, _ = measured(self._settings, self._windows)
             self._take(self._windows[0].as_of, samples)
+            self._take(self._windows[0].as_of, of_confusions(newest(self._windows).values()))
             self._windows.clear()
 
     def _take(self, at: int, samples: Iterable[Sample]) -> None:
@@ -113,7 +117,7 @@ class OpenMetricsWriter:
 class _Family:
     """The samples of one metric."""
 
-    def __init__(self, metric: catalog.Metric, job: str, spool: BinaryIO) -> None:
+    def __init__(self, metric: Metric, job: str, spool: BinaryIO) -> None:
         self._metric, self._job, self._spool = metric, job, spool
         self._series: dict[tuple[tuple[str, str], ...], int] = {}
         self._samples = array("q")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from monitor.report.operation import Operation
 from monitor.statistics.report import Totals
 
 if TYPE_CHECKING:
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
     from monitor.report.rehearsal import Rehearsed
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.budget import Standing, Tally
+    from monitor.statistics.fold_scores import FoldScores
     from monitor.statistics.report import Report
+
+
+_MOST_NOTICES: Final = 8
+"""The last few things that the source had to say stay on the page."""
 
 
 class AlertEntry(Protocol):
@@ -112,6 +119,18 @@ class Reading:
     notices: Sequence[tuple[int, str]] = ()
     """(moment, what the source had to say), the last few, in time order."""
 
+    def after(
+        self, now: int, read: int, lag: Mapping[str, int], resets: Mapping[str, int], notices: Sequence[str]
+    ) -> Reading:
+        """Return how it is being read after a step that read so many events and told this."""
+        return Reading(
+            self.trouble,
+            now if read else self.last_read_at,
+            lag or self.lag,
+            Counter(self.resets) + Counter(resets),
+            (*self.notices, *((now, notice) for notice in notices))[-_MOST_NOTICES:],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -135,6 +154,8 @@ class Snapshot:
     """What `History.view` returned."""
     baselines: Mapping[tuple[str, str], Baseline] = field(default_factory=dict)
     """(model, version) -> the folds that it is compared with."""
+    folds: Mapping[tuple[str, str], FoldScores] = field(default_factory=dict)
+    """(model, version) -> what each of these folds says by itself: scored once for each baseline."""
     activity: Mapping[str, Activity] = field(default_factory=dict)
     """model -> what it received."""
     reading: Reading = field(default_factory=Reading)
@@ -155,6 +176,8 @@ class Snapshot:
     announcement: Announcement | None = None
     tls_expiry: int | None = None
     """When the first of the configured certificates expires; None where none is configured or can be read."""
+    operation: Operation = field(default_factory=Operation)
+    """How the process itself fares."""
 
     @property
     def totals(self) -> Totals:

@@ -25,6 +25,7 @@ from monitor.prometheus.collector import Exposition
 from monitor.report.json import encoded, report_document
 from monitor.report.objectives import encoded_objectives
 from monitor.report.page import content_security_policy, page
+from monitor.serve.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,7 @@ class Server:
         Raises InputError when the address cannot be had.
         """
         self._probes = probes
+        self._refusals = Refusals()
         self._shown = Shown(snapshot)
         self._socket = _bound(settings.listen)
         self._uvicorn = uvicorn.Server(
@@ -122,6 +124,10 @@ class Server:
         host, port = self.address
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+    def refused(self) -> dict[str, int]:
+        """Return how many were turned away so far, by reason, from zero."""
+        return self._refusals.counts()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show `snapshot` from now on. Call it from the loop that evaluated it: /metrics is rendered here."""

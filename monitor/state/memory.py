@@ -60,6 +60,9 @@ class MemoryState(Accounts):
             name: self._totals(name, *table.past(self._models[name].passed)) for name, table in self._tables.items()
         }
 
+    def stored_bytes(self) -> None:
+        """Nothing is on a disk."""
+
     def append_history(self, moment: int, record: bytes) -> None:
         """Keep the record of one evaluation as long as the process lives."""
         self._history[moment] = record

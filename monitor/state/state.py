@@ -147,6 +147,10 @@ class State(Protocol):
         """Return the counters of every objective that anything was ever counted for."""
         ...
 
+    def stored_bytes(self) -> int | None:
+        """Return what it takes on the disk; None where nothing is on a disk."""
+        ...
+
     def append_history(self, moment: int, record: bytes) -> None:
         """Keep the record of one evaluation under its moment (epoch ms); a record of the same moment is replaced.
 

@@ -60,6 +60,8 @@ class Step:
     """Topic -> partitions that began anew."""
     notices: Sequence[str] = ()
     """What a person should know of the source, in words."""
+    committed: bool = False
+    """Whether anything was committed to the state."""
 
 
 class Stream:
@@ -111,13 +113,14 @@ class Stream:
         if batch.rejected and self._bury is not None:
             self._bury(batch.rejected)
         commit = self._commit_of(batch)
-        if commit != Commit():
+        committed = commit != Commit()
+        if committed:
             self.state.commit(commit)
             self._offsets.update(commit.offsets)
         self._sought = True
         self._source.commit(batch.offsets)
         told = (batch.behind, batch.lag, batch.resets, batch.notices)
-        return Step(batch.read, batch.rejected, commit.skipped, commit.slices, *told)
+        return Step(batch.read, batch.rejected, commit.skipped, commit.slices, *told, committed)
 
     def _commit_of(self, batch: Batch) -> Commit:
         """Join and count a batch; what it leaves as it was is not in the commit."""

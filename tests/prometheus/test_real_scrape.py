@@ -20,7 +20,7 @@ from cryptography import x509
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from monitor.clock import HOUR, MINUTE, ManualClock
-from monitor.config import Duration, Input, Objective, Security, SourceSettings
+from monitor.config import Duration, Input, Objective, Security, ServerSettings, SourceSettings
 from monitor.daemon import Daemon
 from monitor.prometheus.catalog import CATALOG
 from monitor.sources.memory import Memory
@@ -42,7 +42,7 @@ def settings_of(*models, **security):
     source = SourceSettings(
         predictions=Input(topic="predictions"), labels=Input(topic="labels"), security=Security(**security)
     )
-    quiet = {"listen": ("127.0.0.1", 0), "evaluate_every": Duration(HOUR, "1h")}
+    quiet = {"server": ServerSettings(("127.0.0.1", 0)), "evaluate_every": Duration(HOUR, "1h")}
     return made.settings(*models, source=source, **quiet)
 
 

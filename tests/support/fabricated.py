@@ -17,6 +17,7 @@ from monitor.report.history import History
 from monitor.report.newest import Newest
 from monitor.report.snapshot import Activity, Snapshot
 from monitor.statistics.baseline import Baseline, Fold
+from monitor.statistics.fold_scores import FoldScores
 from monitor.statistics.report import Maturity, MetricResult, Report, Totals, Verdict, WindowResult
 
 START = parse_time("2026-01-01T00:00:00Z")
@@ -205,6 +206,7 @@ def snapshot(windows, of, *, totals=TOTALS, **more):
         as_of = max(as_of, seen.as_of)
     report = Report(as_of, tuple(kept.view().values()), totals)
     more.setdefault("courses", courses.courses)
+    more.setdefault("folds", {key: FoldScores.of(one) for key, one in more.get("baselines", {}).items()})
     return Snapshot(
         settings=one, build="0.1.0", started_at=START, report=report, history=history.view(),
         activity={

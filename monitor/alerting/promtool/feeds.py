@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.alerting.promtool.wording import Wording
     from monitor.config import Settings
     from monitor.config.settings import ModelSettings
-    from monitor.prometheus.catalog import Metric
+    from monitor.prometheus.metric import Metric
 
 _BASELINE_AGE: Final = 90 * DAY
 _OF_FOLDS: Final = frozenset({alerts.BASELINE_MISSING, alerts.BASELINE_OLD})

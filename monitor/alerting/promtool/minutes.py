@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.alerting.promtool.notation import Sample
     from monitor.alerting.promtool.wording import Wording
     from monitor.config import Settings
-    from monitor.prometheus.catalog import Metric
+    from monitor.prometheus.metric import Metric
 
 TICK: Final = MINUTE
 CROSSES: Final = 3

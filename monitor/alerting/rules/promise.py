@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from monitor.config.settings import Alerting, ModelSettings, Objective, Settings
-    from monitor.prometheus.catalog import Metric
+    from monitor.prometheus.metric import Measured, Metric
 
 STEP: Final = 5 * MINUTE
 """The longest interval of a group: beyond it Prometheus' graphs have gaps."""
@@ -98,7 +98,7 @@ class Promised:
         labels = {"job": self.alerting.job, "model": self.model.name, "segment": of.segment or "", "window": of.window}
         return labels | {"metric": of.metric} | ({} if class_ is None else {"class_": class_})
 
-    def measured(self) -> catalog.Measured:
+    def measured(self) -> Measured:
         """Return the families of its metric."""
         return catalog.measured(self.objective.metric, self.objective.class_)
 

@@ -10,7 +10,7 @@ from monitor.clock import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from monitor.prometheus.catalog import Metric
+    from monitor.prometheus.metric import Metric
 
 _LAST_OF_PLANE = 0xFFFF
 

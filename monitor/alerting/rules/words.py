@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from monitor.alerting.rules.promise import Promised
-    from monitor.prometheus import catalog
+    from monitor.prometheus.metric import Metric
     from monitor.statistics.ladder import Level
 
 _WRONG = {
@@ -137,7 +137,7 @@ def _live(of: Promised) -> str:
     )
 
 
-def _beside(of: Promised, metric: catalog.Metric) -> str:
+def _beside(of: Promised, metric: Metric) -> str:
     """Return a template for another metric of the series that a `range` is at."""
     shown = template.NUMBER if metric.name.endswith("_labels") else template.QUALITY
     series = of.series(metric).removesuffix("}").replace("%", "%%")

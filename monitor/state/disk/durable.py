@@ -138,6 +138,10 @@ class RocksState(Books):
             for name in self._setups
         }
 
+    def stored_bytes(self) -> int:
+        """Return what its files take on the disk."""
+        return self._database.size()
+
     def append_history(self, moment: int, record: bytes) -> None:
         """Keep the record of one evaluation."""
         batch = Batch()

@@ -1,0 +1,92 @@
+"""From folds and confusions to samples: what each fold said by itself, and which classes are taken for which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from monitor.prometheus import catalog
+from monitor.statistics.confusion import cells
+from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from monitor.config import ModelSettings, Settings
+    from monitor.prometheus.measured import Sample
+    from monitor.statistics.fold_scores import FoldScores
+    from monitor.statistics.report import WindowResult
+
+WHOLE: Final = 10
+"""Up to so many classes every cell of a confusion is a series."""
+LARGEST: Final = 20
+"""Of more classes so many wrong cells are."""
+NO_RATIO: Final = frozenset({"log_loss", "support"})
+_BINARY: Final = 2
+
+
+def of_folds(settings: Settings, model: str, version: str, scores: FoldScores) -> Iterator[Sample]:
+    """Yield the value of each exported ratio in each fold, and each fold's class shares; what is undefined is missing.
+
+    For two classes the whole model's AUC and average precision are those of the positive class, as in a report.
+    """
+    of = settings.models[model]
+    labels = {"model": model, "version": version}
+    for metric, class_ in sorted(exported(settings, of), key=lambda pair: (pair[0], pair[1] or "")):
+        found = scores.metrics.get(metric)
+        if found is None:
+            continue
+        if class_ is not None:
+            column, to, more = found[:, scores.classes.index(class_)], catalog.CLASS_FOLD, {"class": class_}
+        elif found.ndim == _BINARY:
+            column, to, more = found[:, of.layout.positive], catalog.OVERALL_FOLD, {}
+        else:
+            column, to, more = found, catalog.OVERALL_FOLD, {}
+        for fold, value in zip(scores.folds, column.tolist(), strict=True):
+            if np.isfinite(value):
+                yield to, {**labels, "metric": metric, **more, "fold": fold}, value
+    for fold, shares in zip(scores.folds, scores.shares.tolist(), strict=True):
+        for class_, share in zip(scores.classes, shares, strict=True):
+            if np.isfinite(share):
+                yield catalog.FOLD_SHARE, {**labels, "fold": fold, "class": class_}, share
+
+
+def exported(settings: Settings, model: ModelSettings) -> set[tuple[str, str | None]]:
+    """Return (metric, class or None) of the ratios that Prometheus gets of a model: of `export` and of objectives."""
+    names = set(settings.export.metrics)
+    found: set[tuple[str, str | None]] = {(name, one) for name in names & set(PER_CLASS) for one in model.classes}
+    overall = {*OVERALL, *(OVERALL_BINARY if len(model.classes) == _BINARY else ())}
+    found |= {(name, None) for name in names & overall}
+    found |= {(objective.metric, objective.class_) for objective in model.objectives}
+    return {pair for pair in found if pair[0] not in NO_RATIO}
+
+
+def of_confusions(windows: Iterable[WindowResult]) -> Iterator[Sample]:
+    """Yield the cells of each window that is of everything. Of many classes: the largest wrong ones, none empty."""
+    for window in windows:
+        if window.segment is not None:
+            continue
+        labels = {
+            "model": window.model,
+            "version": window.version,
+            "window": window.window,
+            "maturity": window.maturity.value,
+        }
+        for true, predicted, n in _cells(window):
+            pair = {"true_class": window.classes[true], "predicted_class": window.classes[predicted]}
+            yield catalog.CONFUSION, labels | pair, n
+
+
+def _cells(window: WindowResult) -> Iterator[tuple[int, int, float]]:
+    """Yield (true class, predicted class, n) of the cells that are shown, in the order of the classes."""
+    k = len(window.classes)
+    if k <= WHOLE:
+        for at, n in enumerate(window.counts.plane("confusion").ravel().tolist()):
+            yield at // k, at % k, n
+        return
+    found = cells(*window.counts.sparse("confusion"), k)
+    wrong = np.flatnonzero(found.true != found.predicted)
+    largest = np.sort(wrong[np.argsort(-found.n[wrong], kind="stable")[:LARGEST]])
+    for at in largest.tolist():
+        yield int(found.true[at]), int(found.predicted[at]), float(found.n[at])
