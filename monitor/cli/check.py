@@ -40,10 +40,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
     from monitor.baselines.prospects import warnings
+    from monitor.cli.check_server import file_doubts
+    from monitor.clock import SystemClock
     from monitor.config import load, source_problems
     from monitor.config.alert_doubts import alert_doubts
     from monitor.config.doubts import doubts
     from monitor.config.read import asks_for_kafka
+    from monitor.config.server_doubts import server_doubts
 
     settings = load(args.config)
     baselines = _baselines(settings)
@@ -51,7 +54,14 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     for_run = settings.source.kind is not None or asks_for_kafka(settings.source)
     unready = source_problems(settings) if for_run else []
-    for warning in (*unready, *doubts(settings), *alert_doubts(settings), *warnings(settings, baselines)):
+    of_server = (*server_doubts(settings), *file_doubts(settings.server, SystemClock().now()))
+    for warning in (
+        *unready,
+        *doubts(settings),
+        *of_server,
+        *alert_doubts(settings),
+        *warnings(settings, baselines),
+    ):
         print(f"warning: {warning}", file=sys.stderr)
     if args.connect:
         from monitor.cli.connect import connect
@@ -62,13 +72,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _baselines(settings: Settings) -> Baselines:
-    """Return the baselines. Raises InputError with every problem of files: baselines, targets above them, keys."""
+    """Return the baselines. Raises InputError with every problem of files: baselines, targets above them, secrets."""
     from monitor.baselines.floors import floor_problems
     from monitor.baselines.in_force import load_baselines
+    from monitor.cli.check_server import server_problems
     from monitor.config.key_files import key_file_problems
     from monitor.errors import InputError
 
-    problems = [*settings.infeasible, *key_file_problems(settings)]
+    problems = [*settings.infeasible, *server_problems(settings.server), *key_file_problems(settings)]
     try:
         baselines = load_baselines(settings)
     except InputError as error:
@@ -82,13 +93,13 @@ def _baselines(settings: Settings) -> Baselines:
 def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood, line by line."""
     from monitor.cli.check_budgets import alerting_lines
+    from monitor.cli.check_server import server_line
 
     yield f"{settings.path}: valid"
     yield from _source(settings.source)
     if settings.store is not None or settings.source.kind == "kafka":
         yield f"state      {settings.store or 'memory'}"
-    host, port = settings.server.listen
-    yield f"server     http://{f'[{host}]' if ':' in host else host}:{port}, every {settings.evaluate_every.text}"
+    yield server_line(settings)
     yield from alerting_lines(settings)
     for model in settings.models.values():
         yield f"model      {model.name}" + (f" ({model.owner})" if model.owner else "")

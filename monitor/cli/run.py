@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     from monitor.baselines.floors import floor_problems
     from monitor.baselines.in_force import load_baselines
+    from monitor.cli.check_server import require_server
     from monitor.cli.logs import log_to_stderr
     from monitor.clock import SystemClock
     from monitor.config import load
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = load(args.config)
     require_source(settings)
+    require_server(settings.server)
     baselines = load_baselines(settings)
     log_to_stderr(args.log_format)
     for problem in (*settings.infeasible, *floor_problems(settings, baselines)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from monitor.config.kinds import entries
@@ -10,9 +10,14 @@ from monitor.config.near import meant, nearest
 from monitor.config.nodes import Entries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from monitor.config.kinds import At, Kind
 
 T = TypeVar("T")
+
+_SECRETS = ("key_password", "password", "token")
+"""What people call them; the longer word first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Table:
     keys: tuple[Key[Any], ...]
     secrets: bool = False
     """Whether people may want to write a secret here; they are told to name a file that holds it."""
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    """Other people's words for a key -> our key."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,13 +90,21 @@ class Section:
 
 def _remedy(name: str, table: Table, tables: tuple[Table, ...]) -> str:
     """Say where an unknown key would belong, or which one is meant."""
-    if table.secrets:
-        if f"{name}_file" in table.names:
-            return f"secrets stand in files of their own: write it into one and name that, `{name}_file: PATH`"
-        for word in ("key_password", "password", "token"):
-            if word in name.replace(".", "_"):
-                return f"secrets stand in files of their own: write it into one and name that, `{word}_file: PATH`"
+    if table.secrets and (home := _home(name, table)):
+        return f"secrets stand in files of their own: write it into one and name that, `{home}: PATH`"
     homes = [other.path or "the top level" for other in tables if name in other.names]
-    if nearest(name, table.names) is None and homes:
+    if nearest(name, table.names, table.synonyms) is None and homes:
         return f"it belongs to {' or '.join(homes)}"
-    return meant(name, table.names) if table.names else "remove it"
+    return meant(name, table.names, table.synonyms) if table.names else "remove it"
+
+
+def _home(name: str, table: Table) -> str | None:
+    """Return the key that names the file for a secret which somebody wrote down; None where it is no secret."""
+    plain = name.replace(".", "_")
+    if plain.endswith("_file"):
+        return None
+    if f"{plain}_file" in table.names:
+        return f"{plain}_file"
+    if plain in table.synonyms:
+        return table.synonyms[plain]
+    return next((f"{word}_file" for word in _SECRETS if word in plain and f"{word}_file" in table.names), None)

@@ -40,7 +40,12 @@ INSECURE = Key(
     default=False,
     without="`false`",
 )
-SERVER_TABLE = Table("server", "HTTP.", (LISTEN, TLS, AUTH, PROBES, INSECURE))
+SERVER_TABLE = Table(
+    "server",
+    "HTTP. What each line of defence is for, with a checklist: [security](../security.md).",
+    (LISTEN, TLS, AUTH, PROBES, INSECURE),
+    synonyms={"address": "listen", "bind": "listen", "host": "listen", "port": "listen", "ssl": "tls", "https": "tls"},
+)
 
 CERT_FILE = Key("cert_file", kinds.PATH, "The certificate and those that lead to its authority, PEM.", required=True)
 KEY_FILE = Key("key_file", kinds.PATH, "The certificate's private key, PEM, not encrypted.", required=True)
@@ -52,25 +57,53 @@ CLIENT_CA_FILE = Key(
 )
 TLS_TABLE = Table(
     "server.tls",
-    "Encryption. The files are read again within 60 s of a change.",
+    "Encryption. The files are read again within 60 s of a change; a broken one changes nothing.",
     (CERT_FILE, KEY_FILE, CLIENT_CA_FILE),
     secrets=True,
+    synonyms={
+        "certificate": "cert_file",
+        "certificate_file": "cert_file",
+        "certfile": "cert_file",
+        "keyfile": "key_file",
+        "private_key": "key_file",
+        "ca": "client_ca_file",
+        "ca_file": "client_ca_file",
+        "cafile": "client_ca_file",
+    },
 )
 
 BEARER_TOKEN_FILE = Key(
     "bearer_token_file",
     kinds.PATH,
-    "The file that holds the token, for `Authorization: Bearer …`.",
+    "The file that holds the token, for `Authorization: Bearer …`. Several, one a line, are right side by side; "
+    "`sha256:HEX` is the hash of one, so that the file holds no secret; `# …` is passed over.",
 )
 BASIC_USERS_FILE = Key(
     "basic_users_file",
     kinds.PATH,
-    "Lines `NAME:HASH` with bcrypt, as `htpasswd -B` writes them, for `Authorization: Basic …`.",
+    "Lines `NAME:HASH` with bcrypt, as `htpasswd -B` writes them, for `Authorization: Basic …`. Passwords have up to "
+    "72 bytes.",
 )
 AUTH_TABLE = Table(
     "server.auth",
-    "Who may read: at least one of both. The files are read again within 60 s of a change.",
+    "Who may read: at least one of both. The files are read again within 60 s of a change; a broken or empty one "
+    "changes nothing.",
     (BEARER_TOKEN_FILE, BASIC_USERS_FILE),
     secrets=True,
+    synonyms={
+        "bearer": "bearer_token_file",
+        "bearer_token": "bearer_token_file",
+        "token": "bearer_token_file",
+        "tokens": "bearer_token_file",
+        "token_file": "bearer_token_file",
+        "basic": "basic_users_file",
+        "basic_auth": "basic_users_file",
+        "htpasswd": "basic_users_file",
+        "htpasswd_file": "basic_users_file",
+        "password": "basic_users_file",
+        "password_file": "basic_users_file",
+        "users": "basic_users_file",
+        "users_file": "basic_users_file",
+    },
 )
 SERVER_TABLES = (SERVER_TABLE, TLS_TABLE, AUTH_TABLE)
