@@ -1,7 +1,7 @@
 """Writing a folder of which only some files are ours: those are replaced, the others are left alone.
 
-A file is ours when its first line says so. Files of ours that are not wanted any more are removed: a model that is gone
-would go on ringing. Nothing is written at all where a file of somebody else stands under a name that we need.
+A file is ours when its first line says so, or what else signs it. Files of ours that are not wanted any more are
+removed: a model that is gone would go on ringing. Nothing is written at all where a file of somebody else stands under a name that we need.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from monitor.alerting.rules.text import MARK
 from monitor.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _FIRST_LINE: Final = 300
 """Bytes that are read to know whether a file is ours."""
@@ -33,17 +33,31 @@ class Written:
     removed: tuple[str, ...]
 
 
-def write_folder(folder: Path, files: Mapping[str, str], rooms: Sequence[str] = ()) -> Written:
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """By what a file of ours is known."""
+
+    is_ours: Callable[[Path], bool]
+    """Reads a file that exists; may raise OSError."""
+    missing: str
+    """What is not so about a file of somebody else, as the end of a sentence."""
+
+
+def write_folder(
+    folder: Path, files: Mapping[str, str], rooms: Sequence[str] = (), signature: Signature | None = None
+) -> Written:
     """Make `folder` hold `files` (path below it -> text), each written whole or not at all.
 
     Files of ours that are not among them are removed, at the top of the folder and anywhere below the folders `rooms`
-    of it. Raises InputError where others' files are in the way or the folder cannot be written.
+    of it. Without a `signature`, ours are those whose first line says so. Raises InputError where others' files are in
+    the way or the folder cannot be written.
     """
-    problems = dict.fromkeys(problem for path in sorted(files) if (problem := _in_the_way(folder, path)))
+    signature = signature or Signature(_is_ours, "its first line does not say so")
+    problems = dict.fromkeys(problem for path in sorted(files) if (problem := _in_the_way(folder, path, signature)))
     if problems:
         raise InputError(*problems)
     try:
-        stale = sorted(path for path in _ours(folder, rooms) if path not in files)
+        stale = sorted(path for path in _ours(folder, rooms, signature) if path not in files)
         written = [path for path in sorted(files) if _write(folder / path, files[path].encode())]
         for path in stale:
             (folder / path).unlink()
@@ -54,7 +68,7 @@ def write_folder(folder: Path, files: Mapping[str, str], rooms: Sequence[str] = 
     return Written(tuple(written), tuple(sorted(set(files) - set(written))), tuple(stale))
 
 
-def _in_the_way(folder: Path, path: str) -> Problem | None:
+def _in_the_way(folder: Path, path: str, signature: Signature) -> Problem | None:
     """Return what forbids to write `path`; None where nothing does."""
     for parent in (folder, *(folder / above for above in reversed(PurePosixPath(path).parents[:-1]))):
         if (parent.exists() or parent.is_symlink()) and not parent.is_dir():
@@ -65,12 +79,12 @@ def _in_the_way(folder: Path, path: str) -> Problem | None:
     if file.is_dir():
         return Problem(str(file), "is a folder, and a file is needed there", "name another folder for --output")
     try:
-        ours = _is_ours(file)
+        ours = signature.is_ours(file)
     except OSError as error:
         return Problem(str(file), f"cannot be read ({error.strerror})", "check its permissions, or remove it")
     if ours:
         return None
-    finding = "was not written by foldwatch: its first line does not say so"
+    finding = f"was not written by foldwatch: {signature.missing}"
     return Problem(str(file), finding, "move it away, or name another folder for --output")
 
 
@@ -79,11 +93,11 @@ def _is_ours(file: Path) -> bool:
         return MARK.encode() in opened.read(_FIRST_LINE).partition(b"\n")[0]
 
 
-def _ours(folder: Path, rooms: Sequence[str]) -> Iterator[str]:
+def _ours(folder: Path, rooms: Sequence[str], signature: Signature) -> Iterator[str]:
     """Yield the files of ours: at the top, and below `rooms`. Links are not followed into other folders."""
     below = (folder / room for room in rooms if not (folder / room).is_symlink())
     for file in chain(folder.glob("*"), *(room.rglob("*") for room in below)):
-        if file.suffix != _PART and file.is_file() and not file.is_symlink() and _is_ours(file):
+        if file.suffix != _PART and file.is_file() and not file.is_symlink() and signature.is_ours(file):
             yield file.relative_to(folder).as_posix()
 
 
