@@ -27,10 +27,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes."""
-    import gc
-    import logging
     import signal
     import threading
+
+    # Before anything else: nothing ends the first program of a container but a signal that it asks for.
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    import gc
+    import logging
     from contextlib import ExitStack, closing
 
     from monitor.baselines.floors import floor_problems
@@ -52,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
     log_to_stderr(args.log_format)
     for problem in (*settings.infeasible, *floor_problems(settings, baselines)):
         logging.getLogger("foldwatch").warning("promise", extra={"why": str(problem)})
-    stop = threading.Event()
     clock = SystemClock()
     with ExitStack() as stack:
         state = stack.enter_context(closing(open_state(settings)))
@@ -62,8 +67,6 @@ def run(args: argparse.Namespace) -> int:
             stack.callback(dead_letters.close)
         bury = None if dead_letters is None else dead_letters.write
         daemon = Daemon(settings, source, clock, baselines, state=state, bury=bury)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
         # A client makes an object for every message and no cycles: looking for those took a seventh of the time.
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)
