@@ -97,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
         writer = None
         if json_file is not None:
             writer = stack.enter_context(BacktestWriter(json_file, config_sha256=settings.sha256))
-        series = None if openmetrics_file is None else stack.enter_context(OpenMetricsWriter(settings, every))
+        series = (
+            None if openmetrics_file is None else stack.enter_context(OpenMetricsWriter(settings, every, baselines))
+        )
         replayed = replay_history(
             settings,
             replay,

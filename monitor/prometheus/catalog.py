@@ -175,7 +175,7 @@ STATE_BYTES: Final = gauge(
 REFUSED: Final = counter("http_refused", "Requests and connections turned away, by reason.", ("reason",))
 SERIES_SHOWN: Final = gauge("series", "Samples in this exposition, this one included.")
 SERIES_LEFT_OUT: Final = gauge(
-    "series_left_out", "Series of the report that are not exported because of export.max_series."
+    "series_left_out", "Series of versions that are not in this exposition because of export.max_series."
 )
 BUILD: Final = gauge("build_info", "The version of foldwatch that runs.", ("version",))
 MODEL: Final = gauge(

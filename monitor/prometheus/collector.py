@@ -15,10 +15,10 @@ from prometheus_client.registry import Collector
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
-from monitor.prometheus.folds import of_confusions, of_folds
-from monitor.prometheus.measured import counted, measured, read_of
+from monitor.prometheus.capped import capped
+from monitor.prometheus.folds import compared_with
+from monitor.prometheus.measured import counted, read_of
 from monitor.prometheus.own import buckets, durations, of_operation
-from monitor.report.newest import newest
 from monitor.report.snapshot import Activity
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics.budget import BudgetState
@@ -61,15 +61,13 @@ class SnapshotCollector(Collector):
 
     def _samples(self) -> Iterator[Sample]:
         snapshot = self._snapshot
-        samples, left_out = measured(snapshot.settings, snapshot.report.windows if snapshot.report else ())
+        windows = snapshot.report.windows if snapshot.report else ()
+        samples, left_out = capped(snapshot.settings, windows, snapshot.folds, snapshot.activity)
         yield from samples
         yield catalog.SERIES_LEFT_OUT, {}, left_out
         yield from _received(snapshot)
         if snapshot.report and snapshot.report.inspection:
             yield from _inspected(snapshot.report.inspection)
-        for (name, version), scores in sorted(snapshot.folds.items()):
-            yield from of_folds(snapshot.settings, name, version, scores)
-        yield from of_confusions(newest(snapshot.report.windows if snapshot.report else ()).values())
         yield from _promised(snapshot)
         yield from _read(snapshot)
         yield from _about(snapshot)
@@ -97,9 +95,9 @@ class Exposition:
 
 def _received(snapshot: Snapshot) -> Iterator[Sample]:
     """Yield what came in. Counters of what is configured begin at zero, so that their first increase is seen."""
-    for name, model in snapshot.settings.models.items():
+    for name in snapshot.settings.models:
         activity = snapshot.activity.get(name, Activity())
-        yield from read_of(model, activity)
+        yield from read_of(name, activity)
         for outcome in catalog.FINAL_OUTCOMES:
             yield catalog.LABELS, {"model": name, "outcome": outcome}, getattr(activity.totals, outcome)
     totals = snapshot.totals
@@ -168,18 +166,7 @@ def _about(snapshot: Snapshot) -> Iterator[Sample]:
     if snapshot.report:
         yield catalog.LAST_EVALUATION, {}, snapshot.report.as_of / SECOND
     yield catalog.BUILD, {"version": snapshot.build}, 1
-    for (name, version), baseline in sorted(snapshot.baselines.items()):
-        labels = {
-            "model": name,
-            "version": version,
-            "owner": snapshot.settings.models[name].owner,
-            "baseline_sha256": baseline.content_hash,
-            "scheme": baseline.scheme,
-            "folds": str(len(baseline.folds) // baseline.repeats),
-        }
-        yield catalog.MODEL, labels, 1
-        if baseline.written_at is not None:
-            yield catalog.BASELINE_AT, {"model": name, "version": version}, baseline.written_at / SECOND
+    yield from compared_with(snapshot.settings, snapshot.baselines)
     if snapshot.tls_expiry is not None:
         yield catalog.TLS_EXPIRY, {}, snapshot.tls_expiry / SECOND
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from monitor.clock import SECOND
 from monitor.prometheus import catalog
 from monitor.statistics.confusion import cells
 from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from monitor.config import ModelSettings, Settings
     from monitor.prometheus.measured import Sample
+    from monitor.statistics.baseline import Baseline
     from monitor.statistics.fold_scores import FoldScores
     from monitor.statistics.report import WindowResult
 
@@ -52,6 +54,22 @@ def of_folds(settings: Settings, model: str, version: str, scores: FoldScores) -
                 yield catalog.FOLD_SHARE, {**labels, "fold": fold, "class": class_}, share
 
 
+def compared_with(settings: Settings, baselines: Mapping[tuple[str, str], Baseline]) -> Iterator[Sample]:
+    """Yield which baseline each version is compared with, and when its file was written."""
+    for (name, version), baseline in sorted(baselines.items()):
+        labels = {
+            "model": name,
+            "version": version,
+            "owner": settings.models[name].owner,
+            "baseline_sha256": baseline.content_hash,
+            "scheme": baseline.scheme,
+            "folds": str(len(baseline.folds) // baseline.repeats),
+        }
+        yield catalog.MODEL, labels, 1
+        if baseline.written_at is not None:
+            yield catalog.BASELINE_AT, {"model": name, "version": version}, baseline.written_at / SECOND
+
+
 def exported(settings: Settings, model: ModelSettings) -> set[tuple[str, str | None]]:
     """Return (metric, class or None) of the ratios that Prometheus gets of a model: of `export` and of objectives."""
     names = set(settings.export.metrics)
@@ -62,20 +80,23 @@ def exported(settings: Settings, model: ModelSettings) -> set[tuple[str, str | N
     return {pair for pair in found if pair[0] not in NO_RATIO}
 
 
-def of_confusions(windows: Iterable[WindowResult]) -> Iterator[Sample]:
-    """Yield the cells of each window that is of everything. Of many classes: the largest wrong ones, none empty."""
-    for window in windows:
-        if window.segment is not None:
-            continue
-        labels = {
-            "model": window.model,
-            "version": window.version,
-            "window": window.window,
-            "maturity": window.maturity.value,
-        }
-        for true, predicted, n in _cells(window):
-            pair = {"true_class": window.classes[true], "predicted_class": window.classes[predicted]}
-            yield catalog.CONFUSION, labels | pair, n
+def of_confusion(window: WindowResult) -> Iterator[Sample]:
+    """Yield the cells of a window that is of everything. Of many classes: the largest wrong ones, none empty."""
+    labels = {
+        "model": window.model,
+        "version": window.version,
+        "window": window.window,
+        "maturity": window.maturity.value,
+    }
+    for true, predicted, n in _cells(window):
+        pair = {"true_class": window.classes[true], "predicted_class": window.classes[predicted]}
+        yield catalog.CONFUSION, labels | pair, n
+
+
+def confusion_size(window: WindowResult) -> int:
+    """Return how many series `of_confusion` makes of a window."""
+    k = len(window.classes)
+    return k * k if k <= WHOLE else len(list(_cells(window)))
 
 
 def _cells(window: WindowResult) -> Iterator[tuple[int, int, float]]:

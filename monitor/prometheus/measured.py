@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
-from monitor.report.newest import newest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from monitor.config import Export, ModelSettings, Settings
+    from monitor.config import Export, ModelSettings
     from monitor.prometheus.metric import Metric
     from monitor.report.snapshot import Activity
     from monitor.statistics.budget import Tally
@@ -20,22 +19,8 @@ if TYPE_CHECKING:
     Sample = tuple[Metric, dict[str, str], float]
     """Metric, labels, value."""
 
-
-def measured(settings: Settings, windows: Iterable[WindowResult]) -> tuple[list[Sample], int]:
-    """Return the samples of one moment's windows, and how many more `export.max_series` leaves out.
-
-    Prometheus has one value of a series at a time: the newest window's. The most important come first, so that a cap
-    leaves out segments before everything, and metrics of objectives last.
-    """
-    samples: list[Sample] = []
-    left_out = 0
-    for window, result in _exported(settings, windows):
-        found = list(_of_result(window, result))
-        if len(samples) + len(found) > settings.export.max_series:
-            left_out += len(found)
-        else:
-            samples += found
-    return samples, left_out
+VERDICTS: Final = ("ok", "worse", "unknown")
+"""Values of `verdict` of foldwatch_verdict."""
 
 
 def counted(tallies: Mapping[tuple[str, str], Tally], model: ModelSettings) -> Iterator[Sample]:
@@ -49,35 +34,17 @@ def counted(tallies: Mapping[tuple[str, str], Tally], model: ModelSettings) -> I
             yield catalog.SLO_SKIPPED, labels, tally.skipped if tally else 0
 
 
-def read_of(model: ModelSettings, activity: Activity) -> Iterator[Sample]:
-    """Yield what of a model was read: predictions of each version, from zero for those with a baseline, and until when.
-
-    What became of its labels is not in it: counting that takes a visit to every row.
-    """
-    for version in sorted({*model.baseline, *activity.predictions}):
-        labels = {"model": model.name, "version": version}
-        yield catalog.PREDICTIONS, labels, activity.predictions.get(version, 0)
+def read_of(model: str, activity: Activity) -> Iterator[Sample]:
+    """Yield until when a model was read."""
     for metric, at in (
         (catalog.LAST_PREDICTION, activity.last_prediction_at),
         (catalog.LAST_LABEL, activity.last_label_at),
     ):
         if at is not None:
-            yield metric, {"model": model.name}, at / SECOND
+            yield metric, {"model": model}, at / SECOND
 
 
-def _exported(settings: Settings, windows: Iterable[WindowResult]) -> list[tuple[WindowResult, MetricResult]]:
-    """Return the results that Prometheus gets, the most important first: of objectives, of everything, of segments."""
-    ranked: tuple[list[tuple[WindowResult, MetricResult]], ...] = ([], [], [])
-    for window in newest(windows).values():
-        model = settings.models[window.model]
-        for result in window.metrics:
-            rank = _rank(settings.export, model, window.segment, result)
-            if rank is not None:
-                ranked[rank].append((window, result))
-    return [pair for pairs in ranked for pair in pairs]
-
-
-def _rank(export: Export, model: ModelSettings, segment: str | None, result: MetricResult) -> int | None:
+def rank_of(export: Export, model: ModelSettings, segment: str | None, result: MetricResult) -> int | None:
     """Return 0 for a metric of an objective (there and in everything), 1 or 2 for what `export` names, else None."""
     for objective in model.objectives:
         same = (objective.metric, objective.class_) == (result.metric, result.class_)
@@ -90,7 +57,7 @@ def _rank(export: Export, model: ModelSettings, segment: str | None, result: Met
     return 2 if export.segments else None
 
 
-def _of_result(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
+def of_result(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
     """Yield the series of one result; what is undefined has no series."""
     labels = {
         "model": window.model,
@@ -102,19 +69,33 @@ def _of_result(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
     }
     if result.class_ is not None:
         labels["class"] = result.class_
-    to = catalog.measured(result.metric, result.class_)
-    values = (
-        (catalog.SUPPORT if result.metric == "support" else to.value, result.value),
-        (to.lower, result.lower),
-        (to.upper, result.upper),
-        (to.baseline, result.baseline),
-        (to.baseline_lower, result.baseline_lower),
-        (to.baseline_upper, result.baseline_upper),
-        (to.labels, result.n),
-    )
-    for metric, value in values:
+    for metric, value in zip(_families(result), _values(result), strict=True):
         if value is not None:
             yield metric, labels, value
     if result.verdict is not None:
-        for verdict in ("ok", "worse", "unknown"):
+        for verdict in VERDICTS:
             yield catalog.VERDICT, {**labels, "verdict": verdict}, float(result.verdict.value.lower() == verdict)
+
+
+def size_of(result: MetricResult) -> int:
+    """Return how many series `of_result` makes of a result."""
+    verdicts = 0 if result.verdict is None else len(VERDICTS)
+    return verdicts + sum(value is not None for value in _values(result))
+
+
+def _families(result: MetricResult) -> tuple[Metric, ...]:
+    """Return the families of a result, in the order of `_values`."""
+    value, *others = catalog.measured(result.metric, result.class_).families
+    return catalog.SUPPORT if result.metric == "support" else value, *others
+
+
+def _values(result: MetricResult) -> tuple[float | None, ...]:
+    return (
+        result.value,
+        result.lower,
+        result.upper,
+        result.baseline,
+        result.baseline_lower,
+        result.baseline_upper,
+        result.n,
+    )

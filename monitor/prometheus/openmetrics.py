@@ -10,15 +10,17 @@ from __future__ import annotations
 import tempfile
 from array import array
 from contextlib import ExitStack
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
-from monitor.prometheus.folds import of_confusions
-from monitor.prometheus.measured import counted, measured, read_of
-from monitor.report.newest import newest
+from monitor.prometheus.capped import capped, seen
+from monitor.prometheus.folds import compared_with
+from monitor.prometheus.measured import counted, read_of
+from monitor.statistics.fold_scores import FoldScores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from monitor.prometheus.measured import Sample
     from monitor.prometheus.metric import Metric
     from monitor.report.snapshot import Activity
+    from monitor.statistics.baseline import Baseline
     from monitor.statistics.budget import Tally
     from monitor.statistics.report import WindowResult
 
@@ -45,14 +48,19 @@ _SORTED_AT_ONCE: Final = 1 << 20
 class OpenMetricsWriter:
     """Hears what a replay reports, in the order of time, and writes it all in the end. Used once, in a `with`."""
 
-    def __init__(self, settings: Settings, every: int) -> None:
-        """Write the series that a daemon with these settings would export. `every`: the replay's step, ms."""
+    def __init__(
+        self, settings: Settings, every: int, baselines: Mapping[tuple[str, str], Baseline] | None = None
+    ) -> None:
+        """Write the series that a daemon with these settings and baselines would export. `every`: the step, ms."""
         self._settings, self._every = settings, every
         self._apart = max(settings.slo.scrape_interval.millis, every // _SCRAPES)
         self._counted: tuple[int, list[Sample]] = (0, [])
         self._stack = ExitStack()
         self._families: dict[str, _Family] = {}
         self._windows: list[WindowResult] = []
+        self._activity: Mapping[str, Activity] = {}
+        self._folds = {key: FoldScores.of(baseline) for key, baseline in (baselines or {}).items()}
+        self._compared = list(compared_with(settings, baselines or {}))
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -85,10 +93,14 @@ class OpenMetricsWriter:
 
     def receive(self, at: int, activity: Mapping[str, Activity]) -> None:
         """Take what of each model was read as of an evaluation, or nothing, before the first one."""
+        self._activity = activity
         for name, read in activity.items():
-            self._take(at, read_of(self._settings.models[name], read))
+            self._take(at, read_of(name, read))
+            self._take(
+                at, islice(seen(self._settings.models[name], read.predictions), self._settings.export.max_series)
+            )
         if any(read.predictions for read in activity.values()):
-            self._take(at, [(catalog.LAST_EVALUATION, {}, at / SECOND)])
+            self._take(at, [(catalog.LAST_EVALUATION, {}, at / SECOND), *self._compared])
 
     def finish(self, file: BinaryIO) -> None:
         """Write the text: families in the order of the catalog, each series in the order of time."""
@@ -100,9 +112,10 @@ class OpenMetricsWriter:
 
     def _end_moment(self) -> None:
         if self._windows:
-            samples, _ = measured(self._settings, self._windows)
-            self._take(self._windows[0].as_of, samples)
-            self._take(self._windows[0].as_of, of_confusions(newest(self._windows).values()))
+            samples, _ = capped(self._settings, self._windows, self._folds, self._activity)
+            # What was read is told at the steps alone, as of which it is known.
+            measured = (sample for sample in samples if sample[0] is not catalog.PREDICTIONS)
+            self._take(self._windows[0].as_of, measured)
             self._windows.clear()
 
     def _take(self, at: int, samples: Iterable[Sample]) -> None:
