@@ -3,6 +3,7 @@
 `server.py` wires the rest: what is answered, who may ask, and what keeps one client from harming another.
 """
 
-from monitor.serve.server import Probes, Server, require_free
+from monitor.serve.application import Probes
+from monitor.serve.server import Server, require_free
 
 __all__ = ["Probes", "Server", "require_free"]

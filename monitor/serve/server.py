@@ -1,148 +1,121 @@
-"""HTTP: /metrics, the probes, the page for people and the report for programs. Read-only; nothing is evaluated here.
+"""The server: Starlette on uvicorn's HTTP, in a thread of its own. It wires the parts, and starts and stops them.
 
 What it shows is one Snapshot; `publish` swaps it in a single assignment, so that every answer belongs to one moment.
-Starlette on uvicorn, in a thread of its own: an idle or slow client costs a socket, and no other client waits for it.
+An idle or slow client costs a socket for a while, and no other client waits for it: see `connection.py`.
 """
 
 from __future__ import annotations
 
-import errno
-import socket
+import asyncio
 import threading
-from dataclasses import dataclass
-from functools import cached_property
+import time
+from concurrent.futures import Future
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from uvicorn.server import ServerState
 
-from monitor.errors import InputError, Problem
-from monitor.prometheus.collector import Exposition
-from monitor.report.json import encoded, report_document
-from monitor.report.objectives import encoded_objectives
-from monitor.report.page import content_security_policy, page
+from monitor.errors import InputError
+from monitor.serve.application import application, probes_application
+from monitor.serve.connection import Terms
+from monitor.serve.exchange import Exchange
+from monitor.serve.headers import fixed_headers
+from monitor.serve.limits import Limits
+from monitor.serve.listener import Listener, bound
 from monitor.serve.refusals import Refusals
+from monitor.serve.shown import Showcase
+from monitor.serve.tls import Keyring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
+    from typing import TypeVar
 
-    from starlette.requests import Request
+    from starlette.types import ASGIApp
 
     from monitor.config import ServerSettings
+    from monitor.errors import Problem
     from monitor.report.snapshot import Snapshot
+    from monitor.serve.application import Probes
 
-_STOP_SECONDS: Final = 3
-"""How long open answers may take when the server stops."""
-_NOT_FOUND: Final = 404
-_METHOD_NOT_ALLOWED: Final = 405
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+    T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Probes:
-    """What the probes ask, at every call: None when all is well, else the reason in plain words."""
-
-    healthy: Callable[[], str | None]
-    """Whether our own loops make progress; never whether a broker does."""
-    ready: Callable[[], str | None]
-    """Whether state is restored and the source is being read."""
-
-
-class Shown:
-    """A Snapshot and what is rendered from it: /metrics at once, page and JSON when first asked for."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        """Render the text of /metrics."""
-        self._snapshot = snapshot
-        self.exposition: Final = Exposition(snapshot)
-
-    @property
-    def halted(self) -> str | None:
-        """Why reading stopped; None while events are read."""
-        return self._snapshot.halted
-
-    @cached_property
-    def page(self) -> bytes:
-        """The page, UTF-8."""
-        return page(self._snapshot, served=True).encode()
-
-    @cached_property
-    def report(self) -> bytes:
-        """The document of /api/v1/report, UTF-8."""
-        return encoded(report_document(self._snapshot.report))
-
-    @cached_property
-    def objectives(self) -> bytes:
-        """The document of /api/v1/objectives, UTF-8."""
-        return encoded_objectives(self._snapshot)
+_TICK_SECONDS: Final = 1.0
+_LIMITS: Final = Limits()
+_HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 class Server:
-    """Binds its address when it is made, so that a port in use is found at once; answers after `start`."""
+    """Binds its addresses when it is made, so that a port in use is found at once; answers after `start`."""
 
-    def __init__(self, settings: ServerSettings, probes: Probes, snapshot: Snapshot) -> None:
+    def __init__(self, settings: ServerSettings, probes: Probes, snapshot: Snapshot, limits: Limits = _LIMITS) -> None:
         """Listen on `settings.listen`, port 0 for any free one, and show `snapshot` until something newer is published.
 
-        Raises InputError when the address cannot be had.
+        Raises InputError with all that is wrong with the addresses and the files of `settings`.
         """
-        self._probes = probes
-        self._refusals = Refusals()
-        self._shown = Shown(snapshot)
-        self._socket = _bound(settings.listen)
-        self._uvicorn = uvicorn.Server(
-            uvicorn.Config(
-                self._application(),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-            )
+        self._limits, self._refusals, self._showcase = limits, Refusals(), Showcase(snapshot)
+        problems: list[Problem] = []
+        tls, auth, second, encrypted = settings.tls, settings.auth, settings.probes, settings.tls is not None
+        self._keyring = None if tls is None else _tried(problems, lambda: Keyring(tls))
+        answers = _tried(
+            problems,
+            lambda: application(self._showcase, probes, auth, self._refusals, encrypted=encrypted),
         )
-        self._thread = threading.Thread(target=self._uvicorn.run, args=([self._socket],), name="serve", daemon=True)
+        own = _tried(problems, lambda: bound(settings.listen, "server.listen"))
+        other = None if second is None else _tried(problems, lambda: bound(second, "server.probes"))
+        if problems or answers is None or own is None:
+            for one in (own, other):
+                if one is not None:
+                    one.close()
+            raise InputError(*problems)
+        self._socket, self._probes_socket = own, other
+        self._address, self._probes_address = _address(own), None if other is None else _address(other)
+        self._scheme = "https" if encrypted else "http"
+        self._terms = _terms(answers, limits, self._refusals, encrypted=encrypted)
+        self._probe_terms = _terms(probes_application(self._showcase, probes), limits, self._refusals, encrypted=False)
+        self._stopping: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port that it really listens on."""
-        host, port = self._socket.getsockname()[:2]
-        return str(host), int(port)
+        return self._address
+
+    @property
+    def probes_address(self) -> tuple[str, int] | None:
+        """Host and port of the listener for the probes alone; None where there is none."""
+        return self._probes_address
 
     @property
     def url(self) -> str:
         """Where a person on this machine finds the page."""
         host, port = self.address
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        host = _HERE.get(host, host)
+        return f"{self._scheme}://[{host}]:{port}/" if ":" in host else f"{self._scheme}://{host}:{port}/"
 
-    def refused(self) -> dict[str, int]:
-        """Return how many were turned away so far, by reason, from zero."""
+    def refused(self) -> Mapping[str, int]:
+        """Return how many were turned away so far, for each of `refusals.REASONS`."""
         return self._refusals.counts()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show `snapshot` from now on. Call it from the loop that evaluated it: /metrics is rendered here."""
-        self._shown = Shown(snapshot)
+        self._showcase.publish(snapshot)
 
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what is under way, then release the address. Takes seconds at most; a second call does nothing."""
-        self._uvicorn.should_exit = True
+        """Answer what is under way, then release the addresses. Takes seconds at most; a second call does nothing."""
+        if not self._stopping.done():
+            self._stopping.set_result(None)
         if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS + 2)
-        self._socket.close()
+            self._thread.join(self._limits.stop_seconds + 2)
+        for one in (self._socket, self._probes_socket):
+            if one is not None:
+                one.close()
 
     def __enter__(self) -> Self:
         """Begin to answer."""
@@ -155,77 +128,70 @@ class Server:
         """Stop."""
         self.stop()
 
-    def _application(self) -> Starlette:
-        routes = [
-            Route("/metrics", self._metrics),
-            Route("/-/healthy", self._healthy),
-            Route("/-/ready", self._ready),
-            Route("/", self._page),
-            Route("/api/v1/report", self._report),
-            Route("/api/v1/objectives", self._objectives),
-        ]
-        application = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-        application.router.redirect_slashes = False
-        return application
+    def _run(self) -> None:
+        # asyncio's own loop, whatever else is installed: the same behaviour on every machine.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve())
 
-    async def _metrics(self, request: Request) -> Response:
-        body, content_type = self._shown.exposition.body(request.headers.get("accept", ""))
-        return Response(body, headers=_HEADERS | {"Content-Type": content_type})
+    async def _serve(self) -> None:
+        """Listen until `stop`."""
+        listeners = [Listener(self._socket, self._terms, self._keyring)]
+        if self._probes_socket is not None:
+            listeners.append(Listener(self._probes_socket, self._probe_terms, None))
+        ticking = asyncio.create_task(self._tick(listeners))
+        await asyncio.wrap_future(self._stopping)
+        ticking.cancel()
+        await asyncio.gather(*(listener.close() for listener in listeners))
 
-    async def _healthy(self, _: Request) -> Response:
-        return _probed(self._probes.healthy(), "healthy")
-
-    async def _ready(self, _: Request) -> Response:
-        return _probed(self._shown.halted or self._probes.ready(), "ready")
-
-    async def _page(self, _: Request) -> Response:
-        # Rendering takes its time the first time: in a thread, so that no scrape waits for it.
-        shown = self._shown
-        body = await run_in_threadpool(lambda: shown.page)
-        headers = _HEADERS | {"Content-Security-Policy": content_security_policy()}
-        return Response(body, media_type="text/html", headers=headers)
-
-    async def _report(self, _: Request) -> Response:
-        shown = self._shown
-        body = await run_in_threadpool(lambda: shown.report)
-        return Response(body, media_type="application/json", headers=_HEADERS)
-
-    async def _objectives(self, _: Request) -> Response:
-        return Response(self._shown.objectives, media_type="application/json", headers=_HEADERS)
+    async def _tick(self, listeners: Sequence[Listener]) -> None:
+        """Keep the header Date right, and look at the files of TLS."""
+        looked = time.monotonic()
+        while True:
+            date = formatdate(usegmt=True).encode()
+            for terms in (self._terms, self._probe_terms):
+                terms.state.default_headers = [(b"date", date)]
+            if self._keyring is not None and time.monotonic() >= looked + self._limits.look_seconds:
+                looked = time.monotonic()
+                self._keyring.look()
+                for listener in listeners:
+                    listener.distrust()
+            await asyncio.sleep(min(_TICK_SECONDS, self._limits.look_seconds))
 
 
 def require_free(listen: tuple[str, int]) -> None:
     """Raise InputError when (host, port) cannot be had: before long work is done for nothing."""
-    _bound(listen).close()
+    bound(listen, "server.listen").close()
 
 
-def _bound(listen: tuple[str, int]) -> socket.socket:
-    """Return a socket that listens on (host, port). Raises InputError naming the address and what would help."""
-    host, port = listen
-    place = f"server.listen {host}:{port}"
+def _tried(problems: list[Problem], make: Callable[[], T]) -> T | None:
+    """Return what is made; None, with its problems noted, where the input does not let it be made."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=512)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            remedy = "stop the other program, or choose another port (0 takes any free one)"
-            raise InputError(Problem(place, "the port is in use", remedy)) from error
-        remedy = "use an address of this machine, such as 127.0.0.1:9464, and a port that you may use"
-        raise InputError(Problem(place, f"cannot listen there ({error.strerror or error})", remedy)) from error
+        return make()
+    except InputError as error:
+        problems += error.problems
+        return None
 
 
-def _probed(trouble: str | None, state: str) -> Response:
-    """Return 200, or 503 with the reason."""
-    text = f"not {state}: {trouble}\n" if trouble else f"{state}\n"
-    return PlainTextResponse(text, status_code=503 if trouble else 200, headers=_HEADERS)
+def _address(listening: socket.socket) -> tuple[str, int]:
+    host, port = listening.getsockname()[:2]
+    return str(host), int(port)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    """Return the answer to a path or method that does not exist, in plain words."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    texts = {
-        _NOT_FOUND: "not found: there are /, /metrics, /api/v1/report, /api/v1/objectives, /-/healthy and /-/ready\n",
-        _METHOD_NOT_ALLOWED: "method not allowed: everything here is read with GET\n",
-    }
-    allowed = {"Allow": "GET, HEAD"} if status == _METHOD_NOT_ALLOWED else {}
-    return PlainTextResponse(texts.get(status, "error\n"), status_code=status, headers=_HEADERS | allowed)
+def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals, *, encrypted: bool) -> Terms:
+    """Return what the connections of one listener have together."""
+    config = uvicorn.Config(
+        answers,
+        http=Exchange,
+        loop="asyncio",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",  # what strangers send us is counted, not logged
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=limits.head_bytes,
+    )
+    config.load()
+    return Terms(limits, refusals, fixed_headers(encrypted=encrypted), config, ServerState())

@@ -1,0 +1,274 @@
+"""One client's connection: how much it may send, and how long it may keep us waiting at every step."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, cast
+
+from monitor.serve.exchange import Exchange, Outlet
+from monitor.serve.refused import WORDS, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from monitor.serve.limits import Limits
+    from monitor.serve.refusals import Refusals
+
+_READ: Final = 8_192
+"""Bytes that are read at once."""
+_HELD: Final = 65_536
+"""Bytes of an answer that wait in memory until the client reads them."""
+_END: Final = re.compile(rb"\n\r?\n")
+_BODY: Final = re.compile(
+    rb"\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0+[ \t]*\r?\n))", re.IGNORECASE
+)
+
+
+class Phase(Enum):
+    """What a connection is at."""
+
+    HANDSHAKE = "handshake"
+    HEAD = "head"
+    """A request is expected, or has begun."""
+    ANSWER = "answer"
+    """A request is answered, and the answer read."""
+    IDLE = "idle"
+    """Between two requests."""
+    LINGER = "linger"
+    """All is said; what still comes is thrown away."""
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all connections of one listener have together."""
+
+    limits: Limits
+    refusals: Refusals
+    headers: Mapping[str, str]
+    """Of refusals."""
+    config: Config
+    """By which uvicorn answers."""
+    state: ServerState
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A state machine with one deadline: every phase has its own, and its end is the end of the connection.
+
+    It is a Guest of `seats.py` and the Door of its Exchange. Everything happens in the server's loop.
+    """
+
+    def __init__(self, address: str, terms: Terms, gone: Callable[[Connection], None]) -> None:
+        """Begin with the handshake. `gone` is told when it is over."""
+        self.address: Final = address
+        self.trusted = ""
+        """By which authorities the client was let in; empty without client certificates."""
+        self.task: asyncio.Task[None] | None = None
+        """Which lets the client in."""
+        self._terms, self._limits, self._gone = terms, terms.limits, gone
+        self._loop = asyncio.get_running_loop()
+        self._since, self._phase = self._loop.time(), Phase.HANDSHAKE
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self._exchange = Exchange(terms.config, terms.state, self)
+        self._buffer = bytearray()
+        self._unread = bytearray()
+        self._discarded = 0
+
+    @property
+    def made(self) -> bool:
+        """Whether the handshake is over."""
+        return self._transport is not None
+
+    @property
+    def waits_since(self) -> float | None:
+        """Since when the client keeps us waiting; None while we are at work for it."""
+        at_work = self._phase is Phase.ANSWER and self._exchange.answering and not self._exchange.held_up
+        return None if at_work else self._since
+
+    def give_way(self) -> None:
+        """Leave at once, whatever is under way."""
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.task is not None:
+            self.task.cancel()
+
+    def retire(self) -> None:
+        """Leave after the answer that is under way: the server stops, or the client is not trusted any more."""
+        if self._transport is None:
+            self.give_way()
+        elif self._phase is Phase.ANSWER and self._exchange.answering:
+            self._exchange.last()
+        elif self._phase is Phase.ANSWER:
+            self._close(self._limits.answer_seconds)
+        elif self._phase not in {Phase.LINGER, Phase.CLOSING}:
+            self._close(self._limits.linger_seconds)
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a request."""
+        self._transport, self._buffer = cast("asyncio.Transport", transport), bytearray(_READ)
+        self._transport.set_write_buffer_limits(high=_HELD)
+        self._exchange.connection_made(Outlet(self._transport, self))
+        self._enter(Phase.HEAD, self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._phase = Phase.CLOSING
+        self._exchange.connection_lost(exc)
+        self._gone(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own signature
+        """Return where to read to: so little that no client fills the memory."""
+        return memoryview(self._buffer)  # which asyncio's TLS cuts: of a bytearray it would cut a copy
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what came."""
+        if self._phase in {Phase.LINGER, Phase.CLOSING}:
+            self._discarded += nbytes
+            if self._discarded > self._limits.linger_bytes:
+                self._abort()
+            return
+        self._unread += self._buffer[:nbytes]
+        if self._phase is Phase.IDLE:
+            self._enter(Phase.HEAD, self._limits.head_seconds)
+        if self._phase is Phase.HEAD:
+            self._begin()
+        elif self._phase is Phase.ANSWER and not self._exchange.answering and self._drained:
+            self._enter(Phase.HEAD, self._limits.head_seconds)
+            self._begin()
+        elif len(self._unread) > self._limits.head_bytes:
+            self._pause(reading=False)
+
+    def eof_received(self) -> bool:
+        """Stay until a request that is under way is answered; leave otherwise."""
+        self._exchange.last()
+        half_open = self._transport is not None and self._transport.get_extra_info("sslcontext") is None
+        return half_open and self._phase is Phase.ANSWER and self._exchange.answering
+
+    def pause_writing(self) -> None:
+        """Learn that the client does not read."""
+        self._since = self._loop.time()
+        self._exchange.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Learn that it reads again."""
+        self._exchange.resume_writing()
+
+    # What the Exchange tells.
+
+    def answered(self) -> None:
+        """Go on with what the client has sent meanwhile, or wait for it."""
+        if self._phase is not Phase.ANSWER:
+            return
+        if self._unread:
+            self._loop.call_soon(self._next)
+        elif self._drained:
+            self._enter(Phase.IDLE, self._limits.idle_seconds)
+
+    def not_understood(self) -> None:
+        """Refuse what is not HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def leave(self) -> None:
+        """Close, but let the client read first where it is still sending: closing would throw away our last words."""
+        if self._phase in {Phase.LINGER, Phase.CLOSING}:
+            return
+        if self._unread:
+            self._linger()
+        else:
+            self._close(self._limits.answer_seconds)
+
+    # The steps.
+
+    @property
+    def _drained(self) -> bool:
+        """Whether the client has taken what was said."""
+        return self._transport is None or not self._transport.get_write_buffer_size()
+
+    def _enter(self, phase: Phase, seconds: float) -> None:
+        """Begin a phase, with its deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._phase, self._since = phase, self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._expire)
+
+    def _next(self) -> None:
+        """Begin a request that came while another one was answered."""
+        if self._phase is Phase.ANSWER and not self._exchange.answering:
+            self._enter(Phase.HEAD, self._limits.head_seconds)
+            self._pause(reading=True)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Answer a request whose head is complete; refuse one that is too large."""
+        end = _END.search(self._unread, 0, self._limits.head_bytes)
+        if end is None:
+            if len(self._unread) >= self._limits.head_bytes:
+                line = self._unread.find(b"\n", 0, self._limits.head_bytes) >= 0
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if line else HTTPStatus.REQUEST_URI_TOO_LONG)
+            return
+        head = bytes(self._unread[: end.end()])
+        del self._unread[: end.end()]
+        if _BODY.search(head):
+            read_only = head.startswith((b"GET ", b"HEAD "))
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if read_only else HTTPStatus.METHOD_NOT_ALLOWED)
+        else:
+            self._enter(Phase.ANSWER, self._limits.answer_seconds)
+            self._exchange.data_received(head)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Say why nothing is answered, and leave."""
+        text, reason = WORDS[status]
+        self._terms.refusals.count(reason)
+        if self._transport is not None:
+            self._transport.write(refusal(status, text, self._terms.headers))
+        self._linger()
+
+    def _linger(self) -> None:
+        self._unread.clear()
+        self._enter(Phase.LINGER, self._limits.linger_seconds)
+        self._pause(reading=True)
+
+    def _close(self, seconds: float) -> None:
+        """Close; a client that does not let us within `seconds` is cut off."""
+        self._enter(Phase.CLOSING, seconds)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _pause(self, *, reading: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _expire(self) -> None:
+        """Do what the end of the phase's time asks for."""
+        if self._phase is Phase.HEAD and self._unread:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self._phase in {Phase.IDLE, Phase.LINGER, Phase.HEAD}:
+            if self._phase is Phase.HEAD:
+                self._terms.refusals.count("too_slow")
+            self._close(self._limits.linger_seconds)
+        elif self._phase is Phase.ANSWER and not self._exchange.answering and self._drained:
+            self._enter(Phase.IDLE, self._limits.idle_seconds)
+        else:
+            if self._phase is Phase.ANSWER or not self._drained:
+                self._terms.refusals.count("too_slow")
+            self._abort()

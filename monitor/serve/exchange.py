@@ -1,0 +1,96 @@
+"""One connection as uvicorn sees it: whole heads of requests without bodies go in, answers come out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+
+class Door(Protocol):
+    """Who feeds an Exchange, and decides when the connection closes."""
+
+    def answered(self) -> None:
+        """Learn that an answer is complete."""
+        ...
+
+    def not_understood(self) -> None:
+        """Learn that what came is not HTTP."""
+        ...
+
+    def leave(self) -> None:
+        """Learn that nothing more is to be said."""
+        ...
+
+
+class Exchange(H11Protocol):
+    """uvicorn's HTTP/1.1 in Python, whatever else is installed: the same behaviour on every machine."""
+
+    def __init__(self, config: Config, state: ServerState, door: Door) -> None:
+        """Tell `door` what happens. Made inside a running loop."""
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self._door = door
+
+    @property
+    def answering(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the client does not read what there is of the answer."""
+        return self.flow.write_paused
+
+    def last(self) -> None:
+        """Close the connection after the answer that is under way."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; how long it may take is not uvicorn's to say."""
+        super().on_response_complete()
+        self._unset_keepalive_if_required()
+        self._door.answered()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name, and we have our own words
+        """Refuse what is not HTTP."""
+        self._door.not_understood()
+
+
+class Outlet(asyncio.Transport):
+    """What an Exchange writes to. It cannot close the connection: the door does, once everything has been said."""
+
+    def __init__(self, transport: asyncio.Transport, door: Door) -> None:
+        """Write to `transport`."""
+        super().__init__()
+        self._transport, self._door, self._closing = transport, door, False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
+        """Return what the connection tells of itself."""
+        return self._transport.get_extra_info(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing more can be said."""
+        return self._closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Ask the door to close the connection."""
+        if not self._closing:
+            self._closing = True
+            self._door.leave()
+
+    def pause_reading(self) -> None:
+        """Do nothing: the door never hands on more than one head."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
