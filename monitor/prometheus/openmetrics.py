@@ -94,11 +94,10 @@ class OpenMetricsWriter:
     def receive(self, at: int, activity: Mapping[str, Activity]) -> None:
         """Take what of each model was read as of an evaluation, or nothing, before the first one."""
         self._activity = activity
+        most = self._settings.export.max_series
         for name, read in activity.items():
             self._take(at, read_of(name, read))
-            self._take(
-                at, islice(seen(self._settings.models[name], read.predictions), self._settings.export.max_series)
-            )
+            self._take(at, islice(seen(self._settings.models[name], read.predictions), most))
         if any(read.predictions for read in activity.values()):
             self._take(at, [(catalog.LAST_EVALUATION, {}, at / SECOND), *self._compared])
 
