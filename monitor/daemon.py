@@ -95,7 +95,7 @@ class Daemon:
         self._archive = Archive(self._state)
         self._history = History(settings)
         self._alarm = Alarm(settings, self._state, now)
-        self._expiry = Expiry(settings.source.security)
+        self._expiry = Expiry(settings.source.security, settings.server.tls)
         self._halt = Halt(settings.source.dead_letters.halt_share)
         self._meter = Meter(monotonic)
         self._snapshot = Snapshot(

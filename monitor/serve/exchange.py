@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -26,6 +26,10 @@ class Door(Protocol):
     def leave(self) -> None:
         """Learn that nothing more is to be said."""
         ...
+
+
+_TOLD: Final = ("socket", "sockname", "peername", "sslcontext")
+"""What a connection tells of itself."""
 
 
 class Exchange(H11Protocol):
@@ -67,12 +71,8 @@ class Outlet(asyncio.Transport):
 
     def __init__(self, transport: asyncio.Transport, door: Door) -> None:
         """Write to `transport`."""
-        super().__init__()
+        super().__init__({name: transport.get_extra_info(name) for name in _TOLD})
         self._transport, self._door, self._closing = transport, door, False
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
-        """Return what the connection tells of itself."""
-        return self._transport.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send."""
