@@ -54,7 +54,7 @@ def _next(folder: Path, fit: Fit) -> Iterator[str]:
 
     yield "next, one of:"
     yield f"  let Grafana read {shlex.quote(str(folder.resolve()))}: a provider of type `file` (docs/dashboards.md)"
-    yield "  for Grafana's sidecar, make a ConfigMap of them with the label `grafana_dashboard` (grafana/kustomization.yaml)"
+    yield "  for Grafana's sidecar: a ConfigMap of them with the label `grafana_dashboard` (grafana/kustomization.yaml)"
     yield "  import them by hand: Dashboards, New, Import"
     if fit.runbooks == EXAMPLE_RUNBOOKS:
         yield (

@@ -1,7 +1,8 @@
 """Writing a folder of which only some files are ours: those are replaced, the others are left alone.
 
 A file is ours when its first line says so, or what else signs it. Files of ours that are not wanted any more are
-removed: a model that is gone would go on ringing. Nothing is written at all where a file of somebody else stands under a name that we need.
+removed: a model that is gone would go on ringing. Nothing is written at all where a file of somebody else stands under
+a name that we need.
 """
 
 from __future__ import annotations
