@@ -101,7 +101,7 @@ def _remedy(name: str, table: Table, tables: tuple[Table, ...]) -> str:
 def _home(name: str, table: Table) -> str | None:
     """Return the key that names the file for a secret which somebody wrote down; None where it is no secret."""
     plain = name.replace(".", "_")
-    if plain.endswith("_file"):
+    if plain.endswith("file"):
         return None
     if f"{plain}_file" in table.names:
         return f"{plain}_file"

@@ -113,7 +113,7 @@ class Guard:
                 if await self._logins.right(users, *login, _address(scope)):
                     return None
             except TooManyLogins:
-                text = "too many logins from this address wait for their turn: try again in a while\n"
+                text = "too many logins wait for their turn: try again in a while\n"
                 return Refusal(429, text, (("Retry-After", "10"),))
         return _unauthorized(bearer=tokens is not None, basic=users is not None, wrong_token=scheme == b"bearer")
 

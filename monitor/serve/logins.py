@@ -21,11 +21,13 @@ _AT_ONCE: Final = 1
 """Hashes computed at the same time: whoever tries passwords gets one core and no more."""
 _MOST_WAITING: Final = 64
 """Logins of one address that wait for their turn."""
+_MOST_IN_ALL: Final = 128
+"""Logins that wait altogether: fewer than the connections that we take, so that a scrape always finds a place."""
 _HASH: Final = b"." * 31
 
 
 class TooManyLogins(Exception):  # noqa: N818 - the state of the world, named as it is reported
-    """So many logins of one address wait that no further one is taken on."""
+    """So many logins wait, of one address or altogether, that no further one is taken on."""
 
 
 class _Lane:
@@ -49,6 +51,7 @@ class Logins:
         self._users: Users | None = None
         self._decoys: dict[int, bytes] = {}
         self._lanes: Final[WeakValueDictionary[str, _Lane]] = WeakValueDictionary()
+        self._waiting = 0
         self._slots: Final = asyncio.Semaphore(_AT_ONCE)
 
     def __repr__(self) -> str:
@@ -69,9 +72,10 @@ class Logins:
         if self._known(name, seal):
             return True
         lane = self._lanes.setdefault(address, _Lane())
-        if lane.waiting >= _MOST_WAITING:
+        if lane.waiting >= _MOST_WAITING or self._waiting >= _MOST_IN_ALL:
             raise TooManyLogins
         lane.waiting += 1
+        self._waiting += 1
         try:
             async with lane.turn, self._slots:
                 if self._known(name, seal):  # somebody else with the same password was quicker
@@ -79,6 +83,7 @@ class Logins:
                 same = await run_in_threadpool(bcrypt.checkpw, password, hashed or self._decoy(users, name))
         finally:
             lane.waiting -= 1
+            self._waiting -= 1
         if hashed is None or not same:
             return False
         if users is self._users:
