@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 3
 _DAY: Final = DAY // SECOND
-_FRESH: Final[Limits] = ((0, GREEN), (120, AMBER), (180, RED))
 _READ: Final[Limits] = ((0, GREEN), (600, AMBER), (3600, RED))
 
 
-def health() -> tuple[sdk.Panel, ...]:
-    """Return the row: reached, reading, halted, how fresh, how far behind, rejected, and the certificate."""
+def health(cadence: int) -> tuple[sdk.Panel, ...]:
+    """Return the row: reached, reading, halted, how fresh, how far behind, rejected, and the certificate.
+
+    `cadence`: milliseconds between two evaluations. Of three that are missed an alert tells.
+    """
+    seconds = cadence // SECOND
     no, yes = ("no", RED), ("yes", GREEN)
     return (
         _word(
@@ -49,9 +52,9 @@ def health() -> tuple[sdk.Panel, ...]:
         ),
         _age(
             "Last evaluation",
-            "How long ago the report was made. Some minutes are fine where `evaluate_every` is as long.",
+            "How long ago the report was made. Orange once one was missed, red from the third on.",
             f"time() - max({series(catalog.LAST_EVALUATION)})",
-            _FRESH,
+            ((0, GREEN), (2 * seconds, AMBER), (3 * seconds, RED)),
         ),
         _age(
             "Last commit",

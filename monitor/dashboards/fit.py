@@ -23,6 +23,8 @@ class Fit:
 
     levels: tuple[Level, ...] = ladder(_PERIOD, _CADENCE)
     """The ladder of burn rates: its windows are recorded by the rules, its factors are the limits."""
+    cadence: int = _CADENCE
+    """Milliseconds between two evaluations."""
     runbooks: str = EXAMPLE_RUNBOOKS
     """An address: that of an alert's runbook is this, a slash, and the alert's name."""
 
@@ -30,4 +32,4 @@ class Fit:
 def fitted(settings: Settings) -> Fit:
     """Return what a configuration says."""
     levels = ladder(settings.slo.period.millis, settings.cadence)
-    return Fit(levels, settings.alerting.runbook_url or EXAMPLE_RUNBOOKS)
+    return Fit(levels, settings.cadence, settings.alerting.runbook_url or EXAMPLE_RUNBOOKS)

@@ -55,7 +55,7 @@ def on_call(fit: Fit) -> sdk.Dashboard:
             ),
             Section("What comes in of $model", (_delays(), _silence(), _rates(), _completeness(), _gates())),
             Section("What changed", (_versions(), _baselines())),
-            Section("The daemon", health()),
+            Section("The daemon", health(fit.cadence)),
         ),
         [
             variables.source(),
