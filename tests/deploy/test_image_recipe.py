@@ -14,7 +14,8 @@ from image_dockerfile import Copy, Run, instructions, stages
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-TEXT = (ROOT / "deploy" / "Dockerfile").read_text()
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+TEXT = DOCKERFILE.read_text()
 BUILDER, FINAL = stages(TEXT)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -49,7 +50,7 @@ def needed(requirements):
 
 def test_hadolint_finds_nothing_and_nothing_is_hidden_from_it(hadolint):
     empty = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
-    done = subprocess.run([hadolint, ROOT / "deploy" / "Dockerfile"], capture_output=True, text=True, env=empty)
+    done = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True, env=empty, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "hadolint" not in TEXT
     assert not [*ROOT.glob(".hadolint*"), *(ROOT / "deploy").glob(".hadolint*")]

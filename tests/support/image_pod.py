@@ -7,7 +7,8 @@
 
     done = run_as_pod(image, folder, "check", "--config", "/etc/foldwatch/foldwatch.yaml", etc=etc).wait(20)
 
-Network is the machine's own: choose free ports. What it says is in `pod.log`, what it leaves in /tmp in `folder / "tmp"`.
+Network is the machine's own: choose free ports. What it says is in `pod.log`, what it leaves in /tmp lies in
+`folder / "tmp"`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -25,7 +27,6 @@ from image_room import Mount, enter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from image_build import Image
 
@@ -58,8 +59,7 @@ class Pod:
 
         def begun() -> bool:
             with suppress(FileNotFoundError, ProcessLookupError):
-                with open(f"/proc/{number}/task/{number}/children") as file:  # noqa: PTH123 - no file to keep
-                    children[:] = file.read().split()
+                children[:] = Path(f"/proc/{number}/task/{number}/children").read_text().split()
             return bool(children) or self._outside.poll() is not None
 
         until(begun, "the room is made", 20)
@@ -69,8 +69,7 @@ class Pod:
     @property
     def resident_bytes(self) -> int:
         """Its resident memory."""
-        with open(f"/proc/{self.pid}/statm") as file:  # noqa: PTH123 - the same
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     @property
     def ended(self) -> bool:

@@ -112,9 +112,8 @@ def enter(
     `user`: UID:GID, then without any right of root; None: root. `read_only`: all but the mounts that are `writable`.
     """
     script = ["set -eu", f"root={shlex.quote(str(root))}", 'mount --bind "$root" "$root"']
-    for name in _SYSTEM:
-        if (Path("/") / name).is_dir() and not (Path("/") / name).is_symlink():
-            script.append(_bind(Path("/") / name, f"/{name}"))
+    unmerged = (name for name in _SYSTEM if (Path("/") / name).is_dir() and not (Path("/") / name).is_symlink())
+    script += [_bind(Path("/") / name, f"/{name}") for name in unmerged]
     script += [_bind(Path("/usr") / name, f"/usr/{name}") for name in _below_usr()]
     script += [_bind(Path("/dev") / name, f"/dev/{name}", writable=True) for name in _DEVICES]
     script += ['mount -t tmpfs -o mode=1777,size=64m tmpfs "$root/dev/shm"', _bind(Path("/sys"), "/sys")]
