@@ -22,7 +22,7 @@ from monitor.state.memory import MemoryState
 from monitor.statistics.ladder import PAGE
 from monitor.statistics.report import Report, Totals
 from monitor.statistics.schedule import Span, replay_schedule
-from monitor.stream import Stream
+from monitor.stream import Stream, living
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -177,15 +177,16 @@ def _teller(
     def tell(moment: int, tallies: Counters) -> None:
         for hear in count:
             hear(moment, tallies)
+        alive = living(state, settings.models) if receive else {}
         for hear_read in receive:
-            hear_read(moment, {name: _activity(state.model(name)) for name in settings.models})
+            hear_read(moment, {name: _activity(state.model(name), versions) for name, versions in alive.items()})
 
     return tell
 
 
-def _activity(known: ModelState) -> Activity:
+def _activity(known: ModelState, versions: Mapping[str, int]) -> Activity:
     """Return what a model has received, but for the totals, which take a visit to every row."""
-    return Activity(Totals(), known.predictions, known.last_prediction, known.last_label)
+    return Activity(Totals(), versions, known.last_prediction, known.last_label)
 
 
 def _is_quiet(moment: int, since: int, until: int, reach: int) -> bool:

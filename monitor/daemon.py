@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -30,7 +29,7 @@ from monitor.statistics.doubts import marked
 from monitor.statistics.fold_scores import FoldScores
 from monitor.statistics.report import Report
 from monitor.statistics.schedule import live_schedule
-from monitor.stream import Halt, Stream, total
+from monitor.stream import Halt, Stream, living, say, total
 
 if TYPE_CHECKING:
     import threading
@@ -186,37 +185,23 @@ class Daemon:
         self._gates.apply(step.slices)
         self._gates.note(step.read, step.behind, step.lag)
         self._learn(step)
-        self._say_rejected(step.rejected)
         if self._halt.observe(step):
             self._stop_reading()
         return step.read
 
     def _learn(self, step: Step) -> None:
-        """Keep what a step tells of the source, and say aloud what a person should know."""
-        for notice in step.notices:
-            LOG.warning("source", extra={"notice": notice})
+        """Keep what a step tells of the source."""
+        say(step)
         now = self._clock.now()
         if step.committed:
             self._meter.committed(now)
         told = (step.read, step.lag, step.resets, step.notices)
         self._snapshot = replace(self._snapshot, reading=self._snapshot.reading.after(now, *told))
 
-    def _say_rejected(self, rejected: Sequence[Rejected]) -> None:
-        """Log dead letters once per reason, with the first place."""
-        for reason, n in Counter(letter.reason for letter in rejected).items():
-            place = next(letter.place for letter in rejected if letter.reason == reason)
-            LOG.warning("dead letters", extra={"reason": reason, "events": n, "first": place})
-
     def _stop_reading(self) -> None:
         """Halt: go on serving and being healthy, but read no more."""
-        share = self._settings.source.dead_letters.halt_share
-        why = (
-            f"more than {share:.0%} of the last events were rejected; see the dead letters for the reasons "
-            "(`foldwatch dead-letters list`), mend the producer or `fields`, then restart to go on where reading "
-            "stopped"
-        )
-        LOG.error("halted", extra={"why": why})
-        self._snapshot = replace(self._snapshot, halted=why)
+        LOG.error("halted", extra={"why": self._halt.why})
+        self._snapshot = replace(self._snapshot, halted=self._halt.why)
         self._show()
 
     def _evaluate(self) -> None:
@@ -260,7 +245,7 @@ class Daemon:
             self._alarm.shown(self._snapshot),
             report=report,
             history=self._history.view(),
-            activity={name: self._activity(name, totals[name]) for name in self._settings.models},
+            activity=self._activity(totals),
             announcement=self._announce(report.as_of) if self._announce else None,
         )
         self._show()
@@ -277,10 +262,13 @@ class Daemon:
         )
         self.server.publish(self._snapshot)
 
-    def _activity(self, name: str, totals: Totals) -> Activity:
-        """Return what a model has received so far."""
-        known = self._state.model(name)
-        return Activity(totals, known.predictions, known.last_prediction, known.last_label)
+    def _activity(self, totals: Mapping[str, Totals]) -> Mapping[str, Activity]:
+        """Return what each model has received so far."""
+        found = {}
+        for name, versions in living(self._state, self._settings.models).items():
+            known = self._state.model(name)
+            found[name] = Activity(totals[name], versions, known.last_prediction, known.last_label)
+        return found
 
     def _set_trouble(self, trouble: str | None) -> None:
         """Note why nothing is read, and say so when it changes."""

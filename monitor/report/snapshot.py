@@ -97,7 +97,7 @@ class Activity:
     totals: Totals = field(default_factory=Totals)
     """The join's totals of this model alone; dead letters and skipped events belong to no model."""
     predictions: Mapping[str, int] = field(default_factory=dict)
-    """version -> identities seen; never falls."""
+    """version -> identities seen, which never falls; a version that is retired is in it no more."""
     last_prediction_at: int | None = None
     """Latest `predicted_at` read."""
     last_label_at: int | None = None

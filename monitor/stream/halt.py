@@ -20,6 +20,12 @@ class Halt:
     def __init__(self, halt_share: float) -> None:
         """Halt when more than this share of the last HALT_EVENTS, at least HALT_LEAST, were rejected."""
         self._share = halt_share
+        self.why: Final = (
+            f"more than {halt_share:.0%} of the last events were rejected; see the dead letters for the reasons "
+            "(`foldwatch dead-letters list`), mend the producer or `fields`, then restart to go on where reading "
+            "stopped"
+        )
+        """Why reading stopped and how to go on."""
         self._steps: deque[tuple[int, int]] = deque()
 
     def observe(self, step: Step) -> bool:
