@@ -76,10 +76,15 @@ def _baselines(settings: Settings) -> Baselines:
     from monitor.baselines.floors import floor_problems
     from monitor.baselines.in_force import load_baselines
     from monitor.cli.check_server import server_problems
+    from monitor.clock import SystemClock
     from monitor.config.key_files import key_file_problems
     from monitor.errors import InputError
 
-    problems = [*settings.infeasible, *server_problems(settings.server), *key_file_problems(settings)]
+    problems = [
+        *settings.infeasible,
+        *server_problems(settings.server, SystemClock().now()),
+        *key_file_problems(settings),
+    ]
     try:
         baselines = load_baselines(settings)
     except InputError as error:

@@ -11,25 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.config import ServerSettings, Settings
+    from monitor.config import Security, ServerSettings, Settings
     from monitor.errors import Problem
 
 _SOON: Final = 14 * DAY
 """Before a certificate expires somebody should know for so long."""
 
 
-def server_problems(server: ServerSettings) -> list[Problem]:
-    """Return everything that is wrong with the files of TLS and authentication: `run` would not start with it."""
-    from monitor.serve.access import access_problems
+def server_problems(server: ServerSettings, now: int) -> list[Problem]:
+    """Return everything that is wrong with the files of TLS and authentication, and certificates that expired by `now`.
 
-    return access_problems(server.auth)
+    Times are epoch milliseconds.
+    """
+    from monitor.serve.access import access_problems
+    from monitor.serve.tls import tls_problems
+
+    return [*tls_problems(server.tls, now), *access_problems(server.auth)]
 
 
 def require_server(server: ServerSettings) -> None:
-    """Raise InputError with everything that is wrong with the files of TLS and authentication."""
+    """Raise InputError with everything in the files of TLS and authentication that keeps `run` from starting.
+
+    An expired certificate does not: it is warned of, and clients decide.
+    """
     from monitor.errors import InputError
 
-    problems = server_problems(server)
+    problems = server_problems(server, now=0)
     if problems:
         raise InputError(*problems)
 
@@ -49,6 +56,7 @@ def server_line(settings: Settings) -> str:
 
 def file_doubts(server: ServerSettings, now: int) -> Iterator[Problem]:
     """Yield what will disappoint of files that are fine: who else may read them, what can be guessed, what expires."""
+    from monitor.config import Security
     from monitor.serve.followed import contents
     from monitor.serve.tokens import token_doubts
     from monitor.serve.users import user_doubts
@@ -64,7 +72,10 @@ def file_doubts(server: ServerSettings, now: int) -> Iterator[Problem]:
         yield from user_doubts(place, contents(place, auth.basic_users_file))
     if tls is not None:
         yield from _open_to_others(f"server.tls.key_file {tls.key_file}", tls.key_file)
-        yield from _expires_soon(f"server.tls.cert_file {tls.cert_file}", tls.cert_file, now)
+        yield from _expires_soon(f"server.tls.cert_file {tls.cert_file}", Security(cert_file=tls.cert_file), now)
+        if tls.client_ca_file is not None:
+            place = f"server.tls.client_ca_file {tls.client_ca_file}"
+            yield from _expires_soon(place, Security(ca_file=tls.client_ca_file), now)
 
 
 def _url(address: tuple[str, int], *, encrypted: bool) -> str:
@@ -97,13 +108,12 @@ def _open_to_others(place: str, path: Path) -> Iterator[Problem]:
         yield Problem(place, finding, "chmod o= (of a Kubernetes secret: `defaultMode: 0440`)")
 
 
-def _expires_soon(place: str, path: Path, now: int) -> Iterator[Problem]:
-    """Yield that a certificate has expired, or soon will have."""
-    from monitor.config import Security
+def _expires_soon(place: str, certificates: Security, now: int) -> Iterator[Problem]:
+    """Yield that certificates will have expired soon."""
     from monitor.errors import Problem
     from monitor.sources.certificates import Expiry
 
-    moment = Expiry(Security(cert_file=path)).at(now)
+    moment = Expiry(certificates).at(now)
     if moment is not None and moment - now < _SOON:
-        finding = f"expired at {format_time(moment)}" if moment <= now else f"expires at {format_time(moment)}"
-        yield Problem(place, finding, "renew it; the file is read again within 60 s of the change")
+        remedy = "renew it: a new file is in force within a minute, without a restart"
+        yield Problem(place, f"the certificate expires at {format_time(moment)}", remedy)

@@ -4,12 +4,13 @@ import hashlib
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import bcrypt
 import pytest
 from certificates import certify
+from tls_files import issued
 
 from monitor.cli import main
 
@@ -79,10 +80,12 @@ def test_who_may_read_is_said_in_one_line_and_a_day_s_certificate_is_warned_of(c
         "server     https://0.0.0.0:9464, bearer token, 2 users, client certificates, "
         "probes on http://0.0.0.0:9465, every 60s"
     )
-    (warning,) = warnings
-    assert warning.startswith("warning: server.tls.cert_file F/server.pem: expires at ")
-    assert f"{datetime.now(UTC):%Y-}" in warning
-    assert "; renew it" in warning
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    assert [warning.partition(f" at {tomorrow}")[0] for warning in warnings] == [
+        "warning: server.tls.cert_file F/server.pem: the certificate expires",
+        "warning: server.tls.client_ca_file F/ca.pem: the certificate expires",
+    ]
+    assert "; renew it" in warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +134,14 @@ def test_a_file_that_run_would_refuse_is_refused(checked, folder, name, text, pr
 def test_every_broken_file_is_named_at_once(checked, folder):
     rewrite(folder / "token", "")
     rewrite(folder / "users", "amy\n")
+    rewrite(folder / "server.key", "no key")
     code, _, told = checked()
     assert code == 2
-    assert [line.split()[0] for line in told] == ["server.auth.bearer_token_file", "server.auth.basic_users_file"]
+    assert [line.split()[0] for line in told] == [
+        "server.tls.key_file",
+        "server.auth.bearer_token_file",
+        "server.auth.basic_users_file",
+    ]
 
 
 @pytest.mark.parametrize("name", ["token", "users", "server.key"])
@@ -159,6 +167,16 @@ def test_what_is_open_to_others_is_warned_of_and_valid(checked):
     code, line, (warning,) = checked("{listen: 0.0.0.0:9464, insecure: true, auth: {bearer_token_file: token}}")
     assert (code, line) == (0, "server     http://0.0.0.0:9464, bearer token, every 60s")
     assert "server.auth: without `tls` tokens and passwords cross the network in clear" in warning
+
+
+def test_an_expired_certificate_is_refused_by_check(checked, certificates, folder):
+    certificate, key = issued(certificates / "ca.pem", "server", hours=-1)
+    (folder / "server.pem").write_bytes(certificate)
+    (folder / "server.key").chmod(0o640)
+    (folder / "server.key").write_bytes(key)
+    code, _, (told,) = checked()
+    assert code == 2
+    assert told.startswith("server.tls.cert_file F/server.pem: the certificate expired at ")
 
 
 def test_run_refuses_the_same_files_with_one_line_each(folder):
