@@ -5,10 +5,8 @@ import time
 import pytest
 from faults_end import ends_well
 from faults_scene import until
-from pod_life import STOPS_WITHIN, Life, PodScene, comparable, events_of
+from pod_life import STOPS_WITHIN, Life, PodScene, comparable, events_of, recent
 from pod_manifest import Manifest
-
-from monitor.clock import HOUR
 
 SEED = 7
 PIECE = 20
@@ -24,8 +22,7 @@ def scene_of(manifest, broker, tmp_path):
     scenes = []
 
     def make(**options):
-        begin = (time.time_ns() // 1_000_000 // HOUR - 30 * 24) * HOUR
-        scenes.append(PodScene(manifest, broker, tmp_path, SEED, begin=begin, **options))
+        scenes.append(PodScene(manifest, broker, tmp_path, SEED, begin=recent(), **options))
         return scenes[-1]
 
     yield make
@@ -78,7 +75,7 @@ def ended_midstream(scene, ends):
 
 
 def says_what_an_undisturbed_pod_says(scene, last):
-    """Counts, outcomes and counters of objectives are the truth; the report is that of a pod that read without a rest."""
+    """Counts, outcomes and counters of objectives are the truth; the report is that of a pod that read in one go."""
     disturbed = comparable(last.report())
     ends_well(scene, last)
     undisturbed = scene.start(scene.another())

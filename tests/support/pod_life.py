@@ -10,13 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 from broker import free_ports
 from faults_counters import with_objectives
-from faults_events import MODELS, PREDICTIONS
+from faults_events import HOUR, MODELS, PREDICTIONS
 from faults_scene import Daemon, Scene, until
 from pod_root import VENV, Mount, contained, installed, system
 
@@ -38,6 +38,10 @@ class Pod:
     """Name of a Secret -> key -> text."""
     network: bool = False
     """Whether it has a network of its own, with loopback alone."""
+    context: object = None
+    """A client's TLS context."""
+    headers: dict = field(default_factory=dict)
+    """What a client says who may read."""
     lives: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -67,6 +71,10 @@ class Pod:
         for path, volume, _ in self.manifest.mounts():
             if CONFIGURATION.startswith(f"{path}/"):
                 self._project(self.folder / "volumes" / path.strip("/").replace("/", "-"), path, volume)
+
+    def lock_the_volume(self):
+        """Let the volume be one that can only be read, from the next life on."""
+        self._mounts = [replace(m, read_only=m.read_only or m.source == self.claimed) for m in self._mounts]
 
     def start(self):
         """Begin a life."""
@@ -137,15 +145,16 @@ class Life(Daemon):
     def __init__(self, command, folder, log, pod):
         self.begun = time.monotonic()
         self.server = (yaml.safe_load(pod.configuration) or {}).get("server", {})
-        self.context, self.headers = None, {}
+        self.context, self.headers = pod.context, pod.headers
         super().__init__(command, folder, log)
 
     @property
     def pid(self):
         """The program's number on this machine; it is ours once it is number 1 of its own namespace."""
         children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children")
-        (number,) = until(lambda: children.read_text().split(), "the pod has a program")
-        return int(number)
+        found = until(lambda: not self.alive or children.read_text().split(), "the pod has a program")
+        assert self.alive, f"it ended with {self.child.returncode}:\n{self.said[-3000:]}"
+        return int(found[0])
 
     @property
     def minds(self):
@@ -220,10 +229,10 @@ class Life(Daemon):
 class PodScene(Scene):
     """Topics full of trouble, and the pod that reads them into its volume."""
 
-    def __init__(self, manifest, broker, folder, seed, *, changed=None, secrets=None, **options):
-        """`changed` takes what the ConfigMap holds and may change it further; `secrets` as in Pod."""
+    def __init__(self, manifest, broker, folder, seed, *, pod=None, **options):
+        """`pod`: further words for Pod."""
         super().__init__(broker, folder, seed, **options)
-        self.manifest, self._changed, self._secrets = manifest, changed or (lambda _: None), secrets or {}
+        self.manifest, self._further = manifest, pod or {}
         self.ports = free_ports(2)
         self.pod = self._pod("pod")
         self.store = self.pod.state
@@ -239,7 +248,7 @@ class PodScene(Scene):
         return life
 
     def _pod(self, name):
-        return Pod(self.manifest, self.folder / name, self._text(), self._secrets)
+        return Pod(self.manifest, self.folder / name, self._text(), **self._further)
 
     def _text(self):
         """The ConfigMap's own configuration, but for the broker, the topics, the models, the pace and the ports."""
@@ -257,7 +266,6 @@ class PodScene(Scene):
         source["defaults"] = {"model": "churn", "version": "3"}
         found["evaluate_every"] = "1s"
         found["models"] = yaml.safe_load(with_objectives(MODELS))["models"]
-        self._changed(found)
         return yaml.safe_dump(found, allow_unicode=True, sort_keys=False)
 
 
@@ -275,14 +283,14 @@ def comparable(report):
     return windows, {name: events[name] for name in _IN_ANY_ORDER}
 
 
-def last_words(life):
-    """The last line of its log."""
-    return life.said.rstrip().splitlines()[-1]
-
-
 def events_of(life):
     """Names of what it logged, in order."""
     return re.findall(r'"event": "([^"]+)"', life.said)
+
+
+def recent():
+    """When the events of a scene begin that a pod reads by the wall clock: so that all of them lie in the past."""
+    return (time.time_ns() // 1_000_000 // HOUR - 30 * 24) * HOUR
 
 
 def trusting(ca):

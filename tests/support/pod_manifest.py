@@ -78,9 +78,7 @@ class Manifest:
 
     def the(self, kind, name=None):
         """The only object of its kind, or of its kind and name."""
-        (found,) = (
-            one for one in self.objects if one["kind"] == kind and name in {None, one["metadata"]["name"]}
-        )
+        (found,) = (one for one in self.objects if one["kind"] == kind and name in {None, one["metadata"]["name"]})
         return found
 
     @cached_property
@@ -170,7 +168,8 @@ class Manifest:
             for name, text in self.files_of(volume, {}).items():
                 if f"{path}/{name}" == "/etc/foldwatch/foldwatch.yaml":
                     return text
-        raise AssertionError("no volume holds /etc/foldwatch/foldwatch.yaml")
+        message = "no volume holds /etc/foldwatch/foldwatch.yaml"
+        raise AssertionError(message)
 
 
 def quantity(text):
