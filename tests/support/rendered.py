@@ -1,0 +1,130 @@
+"""What `kubectl kustomize` makes of deploy/kubernetes, and the files that the pod would find."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from monitor.config import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
+BASE = KUBERNETES / "base"
+COMPONENTS = ("prometheus-operator", "prometheus-rules", "tls", "grafana")
+FOLDER = "/etc/foldwatch"
+
+
+def kustomize(kubectl, folder):
+    """The objects of a folder, with no flag to kubectl; an AssertionError shows what it has to say against it."""
+    result = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    return list(yaml.load_all(result.stdout, Loader=yaml.CSafeLoader))  # noqa: S506 - it is the safe one, in C
+
+
+def overlay(folder, components=(), **more):
+    """Write an overlay of the base with some of our components, wherever `folder` is; return `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def there(path):
+        return os.path.relpath(path.resolve(), folder.resolve())
+
+    text = {
+        "resources": [there(BASE)],
+        "components": [there(KUBERNETES / "components" / name) for name in components],
+        **more,
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(text))
+    return folder
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Objects that belong together, and the configuration that the pod among them runs with."""
+
+    objects: list[dict]
+    folder: Path
+    """Where the pod's files lie, as below /etc/foldwatch."""
+
+    @classmethod
+    def laid_out(cls, objects, folder, secrets: Mapping[str, Mapping[str, str]] | None = None):
+        """Write what the pod would see into `folder`; of a Secret the text `?`, where `secrets` knows no better."""
+        rendered = cls(objects, folder)
+        for path, text in rendered.files(secrets or {}).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        return rendered
+
+    def all(self, *kinds):
+        """The objects of these kinds."""
+        return [one for one in self.objects if one["kind"] in kinds]
+
+    def the(self, kind, name="foldwatch"):
+        """The only object of its kind and name."""
+        (found,) = (one for one in self.all(kind) if one["metadata"]["name"] == name)
+        return found
+
+    @property
+    def stateful_set(self):
+        return self.the("StatefulSet")
+
+    @property
+    def template(self):
+        return self.stateful_set["spec"]["template"]
+
+    @property
+    def pod(self):
+        return self.template["spec"]
+
+    @property
+    def labels(self):
+        """Of the pod."""
+        return self.template["metadata"]["labels"]
+
+    @property
+    def container(self):
+        (only,) = self.pod["containers"]
+        return only
+
+    @property
+    def ports(self):
+        """Name -> number."""
+        return {port["name"]: port["containerPort"] for port in self.container["ports"]}
+
+    @property
+    def sources(self):
+        """What is projected into /etc/foldwatch."""
+        (mount,) = (mount for mount in self.container["volumeMounts"] if mount["mountPath"] == FOLDER)
+        (volume,) = (volume for volume in self.pod["volumes"] if volume["name"] == mount["name"])
+        return volume["projected"]["sources"]
+
+    def files(self, secrets):
+        """Path below /etc/foldwatch -> text."""
+        found = {}
+        for source in self.sources:
+            ((kind, told),) = source.items()
+            if kind == "configMap":
+                keys = self.the("ConfigMap", told["name"])["data"]
+            else:
+                keys = {item["key"]: "?" for item in told["items"]} | dict(secrets.get(told["name"], {}))
+            found.update({item["path"]: keys[item["key"]] for item in told["items"]})
+        return found
+
+    @cached_property
+    def settings(self):
+        """As our own loader reads them."""
+        return load(self.folder / "foldwatch.yaml")
+
+
+def matches(selector, labels):
+    """Whether a label selector of Kubernetes takes these labels. An empty one takes all; in a Service it takes none."""
+    wanted = selector.get("matchLabels", {})
+    assert set(selector) <= {"matchLabels"}, "teach me matchExpressions"
+    return all(labels.get(name) == value for name, value in wanted.items())
