@@ -152,11 +152,13 @@ class Prometheus(Server):
         evaluation_interval: str = "1s",
         blocks: Path | None = None,
         options: Sequence[str] = (),
+        scrape_configs: Sequence[Mapping[str, object]] = (),
     ) -> None:
         """Start and wait until it is ready.
 
         `rules`: files of rules, their absolute paths. `targets`: job -> addresses. `alertmanager`: HOST:PORT.
         `blocks`: samples to begin with, as promtool made them. A group of rules may have an interval of its own.
+        `scrape_configs`: further jobs as Prometheus' own configuration has them, with TLS and passwords for example.
         """
         super().__init__(folder, "prometheus", "prometheus")
         self._samples, self._options = blocks or folder / "samples", options
@@ -166,7 +168,8 @@ class Prometheus(Server):
             "scrape_configs": [
                 {"job_name": job, "scrape_timeout": scrape_interval, "static_configs": [{"targets": list(addresses)}]}
                 for job, addresses in (targets or {}).items()
-            ],
+            ]
+            + [dict(job) for job in scrape_configs],
         }
         if alertmanager is not None:
             configuration["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
