@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -65,13 +67,14 @@ class Connection(asyncio.BufferedProtocol):
     It is a Guest of `seats.py` and the Door of its Exchange. Everything happens in the server's loop.
     """
 
-    def __init__(self, address: str, terms: Terms, gone: Callable[[Connection], None]) -> None:
+    def __init__(self, accepted: socket.socket, address: str, terms: Terms, gone: Callable[[Connection], None]) -> None:
         """Begin with the handshake. `gone` is told when it is over."""
         self.address: Final = address
         self.trusted = ""
         """By which authorities the client was let in; empty without client certificates."""
-        self.task: asyncio.Task[None] | None = None
-        """Which lets the client in."""
+        self.sent_away = False
+        """Whether we end it; else the client does."""
+        self._accepted = accepted
         self._terms, self._limits, self._gone = terms, terms.limits, gone
         self._loop = asyncio.get_running_loop()
         self._since, self._phase = self._loop.time(), Phase.HANDSHAKE
@@ -95,10 +98,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def give_way(self) -> None:
         """Leave at once, whatever is under way."""
+        self.sent_away = True
         if self._transport is not None:
             self._transport.abort()
-        elif self.task is not None:
-            self.task.cancel()
+            return
+        # asyncio owns the descriptor by now, or is about to: who closed it here would close somebody else's.
+        with suppress(OSError):
+            self._accepted.shutdown(socket.SHUT_RDWR)
 
     def retire(self) -> None:
         """Leave after the answer that is under way: the server stops, or the client is not trusted any more."""

@@ -49,14 +49,18 @@ class Listener:
         self._socket, self._terms, self._keyring = listening, terms, keyring
         self._seats: Seats[Connection] = Seats(terms.limits.places(), terms.refusals)
         self._left = asyncio.Event()
+        self._arrivals: set[asyncio.Task[None]] = set()
         self._socket.setblocking(False)  # noqa: FBT003 - the library's own signature
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
 
     def distrust(self) -> None:
         """Let those go whom authorities let in that are not in force any more."""
         for guest in self._seats.guests():
-            if self._keyring is not None and guest.trusted != self._keyring.trusted:
-                guest.retire()
+            self._check(guest)
+
+    def _check(self, guest: Connection) -> None:
+        if self._keyring is not None and guest.made and guest.trusted != self._keyring.trusted:
+            guest.retire()
 
     async def close(self) -> None:
         """Accept nobody any more, let answers that are under way be read, and end within `stop_seconds`."""
@@ -93,36 +97,43 @@ class Listener:
                 self._seats.vacate()
                 await asyncio.sleep(_REST_SECONDS)
                 continue
-            guest = Connection(str(peer[0]), self._terms, self._leave)
+            guest = Connection(accepted, str(peer[0]), self._terms, self._leave)
             if self._seats.admit(guest):
-                guest.task = loop.create_task(self._let_in(guest, accepted))
+                arrival = loop.create_task(self._let_in(guest, accepted))
+                self._arrivals.add(arrival)
+                arrival.add_done_callback(self._arrivals.discard)
             else:
                 accepted.close()
             await asyncio.sleep(0)  # a crowd at the door does not keep those inside waiting
 
     async def _let_in(self, guest: Connection, accepted: socket.socket) -> None:
         """Agree upon TLS where there is any. Whatever goes wrong is the end of this connection alone."""
-        limits = self._terms.limits
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(limits.handshake_seconds):
-                if self._keyring is None:
-                    await loop.connect_accepted_socket(lambda: guest, accepted)
-                elif await self._speaks_tls(accepted):
-                    guest.trusted = self._keyring.trusted
-                    await loop.connect_accepted_socket(
-                        lambda: guest,
-                        accepted,
-                        ssl=self._keyring.context,
-                        ssl_handshake_timeout=limits.handshake_seconds,
-                        ssl_shutdown_timeout=limits.answer_seconds,
-                    )
-        except (OSError, TimeoutError):
-            self._terms.refusals.count("handshake")
+            if self._keyring is None:
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: guest, accepted)
+            elif await self._speaks_tls(accepted):
+                await self._shake_hands(guest, accepted, self._keyring)
+            else:
+                accepted.close()
+        except OSError:
+            if not guest.sent_away:
+                self._terms.refusals.count("handshake")
         finally:
             if not guest.made:
-                accepted.close()
                 self._leave(guest)
+
+    async def _shake_hands(self, guest: Connection, accepted: socket.socket, keyring: Keyring) -> None:
+        """Hand over to asyncio, which closes the descriptor from now on, with what is in force at this moment."""
+        limits = self._terms.limits
+        guest.trusted = keyring.trusted
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: guest,
+            accepted,
+            ssl=keyring.context,
+            ssl_handshake_timeout=limits.handshake_seconds,
+            ssl_shutdown_timeout=limits.answer_seconds,
+        )
+        self._check(guest)
 
     async def _speaks_tls(self, accepted: socket.socket) -> bool:
         """Wait for the first byte, before anything costs memory. Who speaks plain HTTP is told; False then."""
@@ -130,15 +141,22 @@ class Listener:
         came: asyncio.Future[None] = loop.create_future()
         loop.add_reader(accepted, _noted(came))
         try:
-            await came
+            async with asyncio.timeout(self._terms.limits.handshake_seconds):
+                await came
+        except TimeoutError:
+            self._terms.refusals.count("handshake")
+            return False
         finally:
             loop.remove_reader(accepted)
-        first = accepted.recv(1, socket.MSG_PEEK)
-        if first and first != _HELLO:
-            self._terms.refusals.count("handshake")
-            accepted.recv(self._terms.limits.head_bytes)  # what stays unread would throw our words away
-            await loop.sock_sendall(accepted, refusal(HTTPStatus.BAD_REQUEST, NOT_ENCRYPTED, self._terms.headers))
-        return first == _HELLO
+        with suppress(OSError):  # the client is gone
+            first = accepted.recv(1, socket.MSG_PEEK)
+            if first == _HELLO:
+                return True
+            if first:
+                self._terms.refusals.count("handshake")
+                accepted.recv(self._terms.limits.head_bytes)  # what stays unread would throw our words away
+                accepted.send(refusal(HTTPStatus.BAD_REQUEST, NOT_ENCRYPTED, self._terms.headers))
+        return False
 
 
 def _noted(came: asyncio.Future[None]) -> Callable[[], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import ssl
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.config.settings import Tls
 
 LOG: Final = logging.getLogger("foldwatch")
+_KEY: Final = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 _RENEW: Final = "renew it; a new file is in force within a minute, without a restart"
 
 
@@ -164,10 +166,8 @@ def _wrong_certificates(key: str, path: Path) -> list[Problem]:
         expiries(found)
         if key == "client_ca_file":
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=found.decode("ascii"))
-    except ValueError:  # an SSLError that says what it cannot read is not one, but an OSError
+    except (ValueError, ssl.SSLError):
         return [Problem(_place(key, path), "is not a certificate in PEM", "give whole certificates in PEM")]
-    except ssl.SSLError:
-        return [Problem(_place(key, path), "holds what is not a certificate in PEM", "give whole certificates in PEM")]
     return []
 
 
@@ -179,7 +179,7 @@ def _wrong_key(path: Path) -> list[Problem]:
     if b"ENCRYPTED" in found:
         remedy = "give it unencrypted, readable by this user alone: `openssl pkey -in KEY -out PLAIN`"
         return [Problem(place, "the key is encrypted", remedy)]
-    if b"PRIVATE KEY-----" not in found:
+    if not _KEY.search(found):
         return [Problem(place, "is not a private key in PEM", "give the certificate's private key in PEM")]
     return []
 
