@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from monitor.config.doubts import doubts
     from monitor.config.read import asks_for_kafka
     from monitor.config.server_doubts import server_doubts
+    from monitor.prometheus.cardinality import crowded, planned
 
     settings = load(args.config)
     baselines = _baselines(settings)
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         *of_server,
         *alert_doubts(settings),
         *warnings(settings, baselines),
+        *crowded(settings, planned(settings, baselines)),
     ):
         print(f"warning: {warning}", file=sys.stderr)
     if args.connect:
@@ -109,6 +111,16 @@ def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     for model in settings.models.values():
         yield f"model      {model.name}" + (f" ({model.owner})" if model.owner else "")
         yield from _model(settings, model, baselines)
+    yield _exported(settings, baselines)
+
+
+def _exported(settings: Settings, baselines: Baselines) -> str:
+    """Return how many series Prometheus gets: docs/cardinality.md."""
+    from monitor.prometheus.cardinality import each_value, expected_series, planned
+
+    series = sum(expected_series(settings, planned(settings, baselines)).values())
+    more = (f", {n:,} more for each value of {name} in {model}" for model, name, n in each_value(settings))
+    return f"export     about {series:,} series{''.join(more)}"
 
 
 def _source(source: SourceSettings) -> Iterator[str]:

@@ -100,7 +100,7 @@ def _parts(
         for window in shown[name]:
             place = at[window.version]
             for result in window.metrics:
-                rank = rank_of(settings.export, model, window.segment, result)
+                rank = rank_of(settings.export, model, window.segment, result.metric, result.class_)
                 if rank is not None:
                     order = (_PROMISED, _MEASURED, _SEGMENTS)[rank]
                     yield _Part((place, order), size_of(result), partial(of_result, window, result))

@@ -8,13 +8,14 @@ import numpy as np
 
 from monitor.clock import SECOND
 from monitor.prometheus import catalog
+from monitor.prometheus.measured import rank_of
 from monitor.statistics.confusion import cells
 from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from monitor.config import ModelSettings, Settings
+    from monitor.config import Export, ModelSettings, Settings
     from monitor.prometheus.measured import Sample
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.fold_scores import FoldScores
@@ -35,7 +36,7 @@ def of_folds(settings: Settings, model: str, version: str, scores: FoldScores) -
     """
     of = settings.models[model]
     labels = {"model": model, "version": version}
-    for metric, class_ in sorted(exported(settings, of), key=lambda pair: (pair[0], pair[1] or "")):
+    for metric, class_ in ratios(settings.export, of):
         found = scores.metrics.get(metric)
         if found is None:
             continue
@@ -70,14 +71,20 @@ def compared_with(settings: Settings, baselines: Mapping[tuple[str, str], Baseli
             yield catalog.BASELINE_AT, {"model": name, "version": version}, baseline.written_at / SECOND
 
 
-def exported(settings: Settings, model: ModelSettings) -> set[tuple[str, str | None]]:
-    """Return (metric, class or None) of the ratios that Prometheus gets of a model: of `export` and of objectives."""
-    names = set(settings.export.metrics)
-    found: set[tuple[str, str | None]] = {(name, one) for name in names & set(PER_CLASS) for one in model.classes}
-    overall = {*OVERALL, *(OVERALL_BINARY if len(model.classes) == _BINARY else ())}
-    found |= {(name, None) for name in names & overall}
-    found |= {(objective.metric, objective.class_) for objective in model.objectives}
-    return {pair for pair in found if pair[0] not in NO_RATIO}
+def ratios(export: Export, model: ModelSettings) -> list[tuple[str, str | None]]:
+    """Return (metric, class or None) of what a fold has a series of, in a fixed order."""
+    found = [pair for pair in exported(export, model, None) if pair[0] not in NO_RATIO]
+    return sorted(found, key=lambda pair: (pair[0], pair[1] or ""))
+
+
+def exported(export: Export, model: ModelSettings, segment: str | None) -> list[tuple[str, str | None]]:
+    """Return (metric, class or None) of what Prometheus gets of a segment (None: of everything).
+
+    It is what `measured.rank_of` says of every metric that there is.
+    """
+    overall = (*OVERALL, *(OVERALL_BINARY if len(model.classes) == _BINARY else ()))
+    every = [(metric, one) for metric in PER_CLASS for one in model.classes] + [(metric, None) for metric in overall]
+    return [pair for pair in every if rank_of(export, model, segment, *pair) is not None]
 
 
 def of_confusion(window: WindowResult) -> Iterator[Sample]:

@@ -44,13 +44,13 @@ def read_of(model: str, activity: Activity) -> Iterator[Sample]:
             yield metric, {"model": model}, at / SECOND
 
 
-def rank_of(export: Export, model: ModelSettings, segment: str | None, result: MetricResult) -> int | None:
+def rank_of(export: Export, model: ModelSettings, segment: str | None, metric: str, class_: str | None) -> int | None:
     """Return 0 for a metric of an objective (there and in everything), 1 or 2 for what `export` names, else None."""
     for objective in model.objectives:
-        same = (objective.metric, objective.class_) == (result.metric, result.class_)
+        same = (objective.metric, objective.class_) == (metric, class_)
         if same and segment in (None, objective.segment):
             return 0
-    if result.metric not in export.metrics:
+    if metric not in export.metrics:
         return None
     if segment is None:
         return 1

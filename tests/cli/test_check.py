@@ -58,6 +58,7 @@ def test_a_valid_configuration_is_summed_up(checked, tmp_path):
         "  segment    region: eu, us",
         "  baseline   3: 5 folds (stratified), 10,000 rows",
         "  objective  leave-recall: recall of leave over 24h, at most 0.03 worse than the folds",
+        "export     about 432 series",
     ]
 
 

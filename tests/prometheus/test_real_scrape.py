@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-import threading
-import urllib.request
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
@@ -17,25 +13,13 @@ import pytest
 from alert_stack import until
 from certificates import certify
 from cryptography import x509
-from prometheus_client.parser import text_string_to_metric_families as parse
+from scraped_daemon import lines_of, running, samples, scrape, value
 
 from monitor.clock import HOUR, MINUTE, ManualClock
 from monitor.config import Duration, Input, Objective, Security, ServerSettings, SourceSettings
-from monitor.daemon import Daemon
 from monitor.prometheus.catalog import CATALOG
-from monitor.sources.memory import Memory
 
 VERDICTS, BANDS, OUTCOMES, STATES = 3, 7, 5, 4
-
-
-class Seconds:
-    """A clock of the loop that a test pushes on."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def settings_of(*models, **security):
@@ -44,36 +28,6 @@ def settings_of(*models, **security):
     )
     quiet = {"server": ServerSettings(("127.0.0.1", 0)), "evaluate_every": Duration(HOUR, "1h")}
     return made.settings(*models, source=source, **quiet)
-
-
-@contextmanager
-def running(settings, clock=None, monotonic=None):
-    clock = clock or ManualClock(made.START)
-    source = Memory(settings, clock)
-    seconds = monotonic or Seconds()
-    daemon, stop = Daemon(settings, source, clock, {}, monotonic=seconds), threading.Event()
-    thread = threading.Thread(target=daemon.run, args=(stop,))
-    thread.start()
-    try:
-        yield daemon, source, seconds
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-def scrape(daemon):
-    with urllib.request.urlopen(f"{daemon.server.url}metrics", timeout=30) as answer:
-        return answer.read().decode()
-
-
-def samples(text):
-    return [sample for family in parse(text) for sample in family.samples]
-
-
-def value(text, name):
-    found = [sample.value for sample in samples(text) if sample.name == name]
-    return found[0] if found else None
 
 
 def occurrences(model, n=2):
@@ -85,7 +39,7 @@ def occurrences(model, n=2):
 
 
 def test_every_name_is_there_with_its_type_before_anything_was_read(promtool):
-    with running(settings_of(occurrences(made.model()))) as (daemon, _, _):
+    with running(settings_of(occurrences(made.model())), ManualClock(made.START)) as (daemon, _, _):
         text = scrape(daemon)
         checked = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
@@ -110,14 +64,10 @@ def fed(source, n=60):
     source.feed(predictions=lines_of(predictions), labels=lines_of(labels))
 
 
-def lines_of(events):
-    return "\n".join(map(json.dumps, events)).encode()
-
-
 def test_how_many_series_there_are_follows_from_the_configuration(promtool):
     models = [occurrences(made.model(name, windows=("1h",), horizon="0s"), n=2) for name in ("churn", "other")]
     settings = settings_of(*models)
-    with running(settings) as (daemon, source, seconds):
+    with running(settings, ManualClock(made.START)) as (daemon, source, seconds):
         until(lambda: value(scrape(daemon), "foldwatch_last_evaluation_timestamp_seconds"), "the first evaluation")
         fed(source)
 
@@ -149,7 +99,7 @@ def test_a_renewed_certificate_shows_within_half_a_minute_though_the_next_evalua
     current = tmp_path / "client.pem"
     current.write_bytes(first.client.read_bytes())
     settings = settings_of(made.model(), cert_file=current, ca_file=first.ca, key_file=first.client_key)
-    with running(settings) as (daemon, _, seconds):
+    with running(settings, ManualClock(made.START)) as (daemon, _, seconds):
         until(lambda: value(scrape(daemon), "foldwatch_last_evaluation_timestamp_seconds"), "the first evaluation")
         told = value(scrape(daemon), name)
         assert told == min(expiry(first.client), expiry(first.ca))
