@@ -22,11 +22,16 @@ COMPONENTS = ("prometheus-operator", "prometheus-rules", "tls", "grafana")
 FOLDER = "/etc/foldwatch"
 
 
-def kustomize(kubectl, folder):
-    """The objects of a folder, with no flag to kubectl; an AssertionError shows what it has to say against it."""
+def documents(kubectl, folder):
+    """The texts of a folder's objects, with no flag to kubectl; an AssertionError shows what it says against it."""
     result = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    return list(yaml.load_all(result.stdout, Loader=yaml.CSafeLoader))  # noqa: S506 - it is the safe one, in C
+    return result.stdout.rstrip().split("\n---\n")
+
+
+def kustomize(kubectl, folder):
+    """The objects of a folder."""
+    return [yaml.load(text, Loader=yaml.CSafeLoader) for text in documents(kubectl, folder)]
 
 
 def overlay(folder, components=(), **more):
@@ -60,6 +65,7 @@ class Rendered:
         for path, text in rendered.files(secrets or {}).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
+            (folder / path).chmod(rendered.mode)
         return rendered
 
     def all(self, *kinds):
@@ -99,11 +105,21 @@ class Rendered:
         return {port["name"]: port["containerPort"] for port in self.container["ports"]}
 
     @property
-    def sources(self):
-        """What is projected into /etc/foldwatch."""
+    def projected(self):
+        """The volume of /etc/foldwatch."""
         (mount,) = (mount for mount in self.container["volumeMounts"] if mount["mountPath"] == FOLDER)
         (volume,) = (volume for volume in self.pod["volumes"] if volume["name"] == mount["name"])
-        return volume["projected"]["sources"]
+        return volume["projected"]
+
+    @property
+    def mode(self):
+        """Of its files."""
+        return self.projected["defaultMode"]
+
+    @property
+    def sources(self):
+        """What is projected into it."""
+        return self.projected["sources"]
 
     def files(self, secrets):
         """Path below /etc/foldwatch -> text."""

@@ -41,8 +41,8 @@ def policies(rendered):
         _way(_peer(host.split(".")[1]), int(port))
         for host, port in (address.rsplit(":", 1) for address in rendered.settings.source.bootstrap_servers)
     }
-    if egress - _DNS != brokers:
-        yield f"another way out than to the brokers, or none: {sorted(egress - _DNS)}"
+    yield from (f"another way out than to the brokers: {way}" for way in sorted(egress - _DNS - brokers))
+    yield from (f"no way out to the broker: {way}" for way in sorted(brokers - egress))
 
 
 def _ways(rule, peers):
