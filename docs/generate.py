@@ -10,6 +10,7 @@ import ast
 import inspect
 import sys
 from decimal import Decimal
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from monitor.config import Objective
 from monitor.config.keys import TABLES
 from monitor.config.source_keys import FLAT_FIELDS, LABEL_FIELDS, MAPPED_FIELDS
 from monitor.counts import Counts, Layout
+from monitor.dashboards.files import dashboard_files
 from monitor.prometheus.catalog import CATALOG
 from monitor.report import json, objectives, rehearsal, snapshot
 from monitor.statistics import budget, gates, ladder
@@ -44,6 +46,10 @@ FIRING = ("alert", "severity", "source", "at", "reason")
 ABOUT_METRICS = """\
 Every name that `/metrics` shows, from the start of the process. `segment=""` is everything. Which metrics and segments
 are exported is set by [`export`](configuration.md)."""
+ABOUT_DASHBOARDS = """\
+What each panel says of itself in Grafana. `$model` and the like stand for what is chosen above a dashboard. *One a
+class* and *one an objective*: drawn once for each of those that are chosen. How to get them into Grafana:
+[dashboards](../dashboards.md)."""
 ABOUT_CONFIGURATION = """\
 One YAML file. A key that is not listed here is an error, and all problems are reported at once, each with `file:line`
 and key path. `foldwatch check --config F` does only that; `foldwatch init` writes a first configuration from a log.
@@ -251,7 +257,27 @@ def configuration() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES = {"report.md": report, "metrics.md": metrics, "configuration.md": configuration}
+def dashboards() -> str:
+    """Return the page about the dashboards: every panel in the order of reading, as Grafana shows it."""
+    parts = [NOTE, "# The dashboards, panel by panel", ABOUT_DASHBOARDS]
+    repeated = {"class": " (*one a class*)", "slo": " (*one an objective*)"}
+    for name, text in dashboard_files().items():
+        board = loads(text)
+        rows: list[tuple[str, str]] = []
+        for panel in board["panels"]:
+            if panel["type"] == "row":
+                rows.append((f"**{panel['title']}**", ""))
+            else:
+                rows.append((panel["title"] + repeated.get(panel.get("repeat"), ""), panel["description"]))
+        parts += [
+            f"## `{name}`",
+            f"**{board['title']}** {board['description']}",
+            table(("panel", "what it says"), rows),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {"dashboards.md": dashboards, "report.md": report, "metrics.md": metrics, "configuration.md": configuration}
 
 
 def main(arguments: Sequence[str]) -> int:
