@@ -43,11 +43,14 @@ def marks(*, of_one_model: bool) -> list[sdk.AnnotationQuery]:
 
 
 def _began(metric: Metric, identity: tuple[str, ...], *of: str) -> str:
-    """Return what is there and was not shortly before, by labels: for a while, so that a coarse look finds it too."""
+    """Return what counts and did not shortly before, by labels: for a while, so that a coarse look finds it too.
+
+    A version that is configured and has not predicted yet is there too, with zero: it has not begun.
+    """
     selected, labels = series(metric, *of), ", ".join(identity)
     return (
-        f"count by ({labels}) ({selected})\nunless\n"
-        f"count by ({labels}) (last_over_time({selected}[{_BEFORE}] offset {_NEW_FOR}))"
+        f"count by ({labels}) ({selected} > 0)\nunless\n"
+        f"count by ({labels}) (max_over_time({selected}[{_BEFORE}] offset {_NEW_FOR}) > 0)"
     )
 
 

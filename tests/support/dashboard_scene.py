@@ -1,0 +1,190 @@
+"""A filled Prometheus: a month of history, then a real daemon that reads a real Kafka, scraped every second.
+
+    with filled(folder, broker) as scene:
+        scene.prometheus.query("ALERTS")
+
+The daemon has read the whole month from Kafka before Prometheus comes, and goes on with what happens now.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.request import urlopen
+
+import dashboard_story as story
+from alert_scene import Daemon, environment
+from alert_stack import Prometheus, free_port, until
+from dashboard_history import LOOK_BACK, blocks, replayed
+
+from monitor.alerting import names
+from monitor.alerting.rules.files import rule_files
+from monitor.alerting.rules.text import text
+from monitor.clock import MINUTE, SECOND
+from monitor.config import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from broker import Broker
+
+    from monitor.alerting.rules.rule import RuleFile
+
+HISTORY = """\
+evaluate_every: 1m
+"""
+NOW = """\
+evaluate_every: 1s
+source:
+  kind: kafka
+  bootstrap_servers: ["{bootstrap}"]
+  group_id: {group}
+  predictions: {{topic: {predictions}}}
+  labels: {{topic: {labels}}}
+  dead_letters: {{topic: {dead}}}
+server: {{listen: "127.0.0.1:{port}"}}
+store: {{path: state}}
+"""
+_SCRAPES = 6
+_BURST_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What runs, and what it knows."""
+
+    prometheus: Prometheus
+    daemon: Daemon
+    logs: story.Logs
+
+
+@contextmanager
+def filled(folder: Path, broker: Broker) -> Iterator[Scene]:
+    """Run it all; everything ends at the end."""
+    port = free_port()
+    end = int(time.time() * 1_000) // (10 * MINUTE) * (10 * MINUTE)
+    history = folder / "history"
+    history.mkdir(parents=True)
+    logs = story.written(history, end)
+    _build_baselines(history)
+    (history / "foldwatch.yaml").write_text(HISTORY + story.MODELS)
+    files = rule_files(load(history / "foldwatch.yaml"))
+    topics = {name: broker.topic(name, 2) for name in ("predictions", "labels", "dead")}
+    kafka = NOW.format(bootstrap=broker.bootstrap, group=topics["predictions"], port=port, **topics)
+    (folder / "foldwatch.yaml").write_text(kafka + story.MODELS)
+    for path in history.glob("*.json"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    with ExitStack() as held:
+        with ThreadPoolExecutor(1) as pool:
+            filling = pool.submit(lambda: blocks(folder, replayed(history, end, f"127.0.0.1:{port}", _before_the_change(end)), files, end))
+            for topic, messages in zip(topics, logs.events(), strict=False):
+                broker.produce(topics[topic], messages)
+            made = filling.result()
+        daemon = held.enter_context(Daemon(folder))
+        until(lambda: _predictions(daemon) >= len(logs.predictions), "the daemon has read the month")
+        held.enter_context(_Traffic(broker, topics["predictions"], topics["labels"]))
+        prometheus = held.enter_context(
+            Prometheus(
+                folder / "prometheus",
+                rules=_write_rules(folder / "rules", files),
+                targets={story.JOB: [daemon.address]},
+                blocks=made,
+                options=(LOOK_BACK,),
+            )
+        )
+        _scrape_itself(prometheus)
+        scraped = f'count_over_time(up{{job="{story.JOB}"}}[5m]) >= {_SCRAPES}'
+        until(lambda: prometheus.query(scraped), "it was scraped some times")
+        until(lambda: {names.BURNS_FAST, names.LABELS_LATE} <= _firing(prometheus), "alerts fire")
+        until(lambda: prometheus.query("prometheus_rule_evaluation_failures_total"), "it scraped itself")
+        yield Scene(prometheus, daemon, logs)
+
+
+def _build_baselines(folder: Path) -> None:
+    """Build every baseline, all at once: two cores do it in a few seconds."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "monitor", "baseline", "build", "--model", model, "--version", version]
+            + ["--predictions", f"{model}-{version}.csv", "--output", f"{model}-{version}.json"]
+            + ["--scheme", "stratified"],
+            cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for model, version in story.baselines()
+    ]  # fmt: skip
+    for child in running:
+        _, said = child.communicate()
+        assert child.returncode == 0, said
+
+
+def _write_rules(folder: Path, files: Sequence[RuleFile]) -> list[Path]:
+    """Write the files of rules as `foldwatch rules` does, but evaluated every second and at once; return the paths."""
+    paths = []
+    for file in files:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(re.sub(r"\b(interval|for): \w+", r"\1: 1s", text(file)))
+        paths.append(path)
+    return paths
+
+
+def _before_the_change(end: int) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return what a daemon told until `end`, epoch ms, of a baseline of churn that was built anew since then."""
+    labels = {"baseline_sha256": "0" * 64, "folds": "5", "job": story.JOB, "model": "churn", "owner": "team-growth"}
+    labels |= {"scheme": "stratified", "version": "4"}
+    told = ",".join(f'{name}="{text}"' for name, text in labels.items())
+    return {"foldwatch_model_info": {told: [((end - ago * MINUTE) / SECOND, 1.0) for ago in range(1_500, 0, -5)]}}
+
+
+def _scrape_itself(prometheus: Prometheus) -> None:
+    """Let Prometheus scrape itself as well, as installations do: it knows its address only once it runs."""
+    path = prometheus.folder / "prometheus.json"
+    configuration = json.loads(path.read_text())
+    configuration["scrape_configs"].append(
+        {"job_name": "prometheus", "static_configs": [{"targets": [prometheus.address]}]}
+    )
+    path.write_text(json.dumps(configuration))
+    prometheus.reload()
+
+
+def _firing(prometheus: Prometheus) -> set[str]:
+    return {labels["alertname"] for labels in prometheus.firing()}
+
+
+def _predictions(daemon: Daemon) -> float:
+    """Return how many predictions a daemon says it has read."""
+    with urlopen(f"{daemon.url}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("foldwatch_predictions_total{"))
+
+
+class _Traffic:
+    """What happens now, burst by burst."""
+
+    def __init__(self, broker: Broker, predictions: str, labels: str) -> None:
+        self._broker, self._topics = broker, (predictions, labels)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        number = 0
+        while not self._ended.wait(_BURST_SECONDS):
+            number += 1
+            for topic, events in zip(self._topics, story.live(number, int(time.time() * 1_000)), strict=True):
+                self._broker.produce(topic, events)
