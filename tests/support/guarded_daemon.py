@@ -43,22 +43,23 @@ def hashed(password, cost=COST):
 class GuardedDaemon:
     """`foldwatch run` in a folder, on a free port."""
 
-    def __init__(self, folder, openssl, log_format="text"):
+    def __init__(self, folder, openssl, log_format="text", config=CONFIG, umask=-1):
         self.folder, self.said = folder, folder / f"{log_format}.log"
         certify(openssl, folder)
         self.line = f"prometheus:{hashed(PASSWORD)}"
         for name, text in {
-            "foldwatch.yaml": CONFIG,
+            "foldwatch.yaml": config,
             "token": f"{TOKEN}\n",
             "users": f"{self.line}\n",
             "predictions.jsonl": "",
             "labels.jsonl": "",
         }.items():
-            (folder / name).write_text(text)
+            if not (folder / name).exists():
+                (folder / name).write_text(text)
         command = [sys.executable, "-m", "monitor", "run", "--config", "foldwatch.yaml", "--log-format", log_format]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         with self.said.open("wb") as said:
-            self.child = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+            self.child = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said, umask=umask)
         until(lambda: "https://" in self.log or self.child.poll() is not None, "the daemon serves")
         self.port = int(re.search(r"https://127\.0\.0\.1:(\d+)/", self.log)[1])
         self._trusting = ssl.create_default_context(cafile=folder / "ca.pem")
