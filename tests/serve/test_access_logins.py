@@ -13,7 +13,7 @@ from monitor.serve import logins as module
 from monitor.serve.access import Guard
 from monitor.serve.logins import Logins, TooManyLogins
 from monitor.serve.refusals import Refusals
-from monitor.serve.users import MOST_PASSWORD_BYTES, Users
+from monitor.serve.users import MOST_PASSWORD_BYTES, Users, read_users
 
 LONGEST = "é" * 36
 """72 bytes."""
@@ -53,6 +53,19 @@ def test_a_right_password_is_computed_once_a_wrong_one_every_time(computed):
         True,
     ]
     assert [right for _, right in computed] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("line", "password"),
+    [
+        ("myName:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC", "myPassword"),
+        ("myName:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+    ],
+    ids=["as Apache's documentation shows what htpasswd -B writes", "of crypt_blowfish's own tests"],
+)
+def test_a_hash_that_others_made_is_compared_as_they_would(line, password):
+    known = read_users("F", line.encode())
+    assert tried(Logins(), known, ("myName", password), ("myName", password + " ")) == [True, False]
 
 
 def test_an_unknown_user_costs_as_much_as_a_known_one(computed):
