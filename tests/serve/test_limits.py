@@ -102,7 +102,7 @@ def test_handshakes_and_requests_that_never_end_are_cut_off(serving, context):
             one.sendall(HELLO if context else SCRAPE[:-2])
         heard = [said(one) for one in slow]
         reason = "handshake" if context else "too_slow"
-        assert server.refused()[reason] == 6
+        until(lambda: server.refused()[reason] == 6)
         assert all((b" 408 " in one) == (context is None) for one in heard[:3])
         assert heard[3:] == [b""] * 3
 
