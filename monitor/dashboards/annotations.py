@@ -1,8 +1,12 @@
-"""Annotations: what happened, as marks across every panel. Each can be switched off above the dashboard."""
+"""Annotations: what happened, as marks across every panel. Each can be switched off above the dashboard.
+
+Grafana asks for them at few moments, the further apart the longer the time that is shown: so "new" is what is there and
+was not one step before, and is marked once, however long the steps are.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from grafana_foundation_sdk.models import dashboard as sdk
 
@@ -15,42 +19,43 @@ from monitor.prometheus import catalog
 if TYPE_CHECKING:
     from monitor.prometheus.metric import Metric
 
-_PURPLE = "purple"
-_NEW_FOR = "10m"
-_BEFORE = "6h"
+_PURPLE: Final = "purple"
+_STEP_BEFORE: Final = "offset $__interval"
+_KNOWN_FOR: Final = "1d"
+"""What was away for less is not new when it comes back: the daemon stood still."""
 
 
-def marks(*, of_one_model: bool) -> list[sdk.AnnotationQuery]:
-    """Return the marks: of the model that is chosen, or of every model."""
-    of = (MODEL,) if of_one_model else ()
+def marks() -> list[sdk.AnnotationQuery]:
+    """Return the marks of the model that is chosen, and of alerts of any."""
     late = f'alertname="{alerts.LABELS_LATE}"'
-    other = f'alertname!="{alerts.LABELS_LATE}"'
-    known = series(catalog.MODEL, *of)
-    identity = ("model", "version", "baseline_sha256")
+    rings = f"max by (alertname, severity, model, slo) ({alerts_of(LOUD, _other(late))}"
+    known = series(catalog.MODEL, MODEL)
+    baseline = ("model", "version", "baseline_sha256")
     return [
-        _mark("Version changes", BLUE, _began(catalog.PREDICTIONS, ("model", "version"), *of), "Version {{version}}"),
+        _mark("Version changes", BLUE, _began(catalog.PREDICTIONS, ("model", "version")), "Version {{version}}"),
         _mark(
             "Baseline changes",
             _PURPLE,
-            f"{_began(catalog.MODEL, identity, *of)}\nand on (model, version)\n"
-            f"last_over_time({known}[{_BEFORE}] offset {_NEW_FOR})",
+            f"{_began(catalog.MODEL, baseline)}\nand on (model, version)\n"
+            f"last_over_time({known}[{_KNOWN_FOR}] {_STEP_BEFORE})",
             "Baseline of version {{version}}",
             "{{baseline_sha256}}",
         ),
-        _mark("Alerts", RED, f"max by (alertname, severity, model, slo) ({alerts_of(LOUD, other)})", "{{alertname}}"),
+        _mark("Alerts", RED, f"{rings})\nunless\n{rings} {_STEP_BEFORE})", "{{alertname}} begins"),
         _mark("Labels late", AMBER, f"max by (alertname, model) ({alerts_of(late)})", "Labels late"),
     ]
 
 
-def _began(metric: Metric, identity: tuple[str, ...], *of: str) -> str:
-    """Return what counts and did not shortly before, by labels: for a while, so that a coarse look finds it too.
+def _other(matcher: str) -> str:
+    return matcher.replace("=", "!=", 1)
 
-    A version that is configured and has not predicted yet is there too, with zero: it has not begun.
-    """
-    selected, labels = series(metric, *of), ", ".join(identity)
+
+def _began(metric: Metric, identity: tuple[str, ...]) -> str:
+    """Return what is there and was not before, by labels."""
+    selected, labels = series(metric, MODEL), ", ".join(identity)
     return (
-        f"count by ({labels}) ({selected} > 0)\nunless\n"
-        f"count by ({labels}) (max_over_time({selected}[{_BEFORE}] offset {_NEW_FOR}) > 0)"
+        f"count by ({labels}) ({selected})\nunless\n"
+        f"count by ({labels}) (last_over_time({selected}[{_KNOWN_FOR}] {_STEP_BEFORE}))"
     )
 
 

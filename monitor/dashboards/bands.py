@@ -6,6 +6,7 @@ series have it: so each query answers with one series, and its name is written h
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from grafana_foundation_sdk.models import common
@@ -36,8 +37,14 @@ _FAINT: Final = 15
 _STRONG: Final = 2
 
 
-def band(words: Words, of: Measured, *matchers: str, width: int, height: int = 9) -> sdk.Panel:
-    """Return the panel of one metric; `matchers` choose one series of each family of `of`."""
+def band(
+    words: Words, of: Measured, *matchers: str, width: int, height: int = 9, every_version: bool = False
+) -> sdk.Panel:
+    """Return the panel of one metric; `matchers` choose one series of each family of `of`, or one a version.
+
+    Of `every_version`, each counts by its labels. Of a share that is what both together reach; the ends of the band are
+    then further apart than those of both together would be, while a version takes over from another.
+    """
     said = Words(words.title, f"{words.description} {HOW_TO_READ}", words.absent)
     asked: tuple[tuple[str, Metric], ...] = (
         (PROMISE_UPPER, of.baseline_upper),
@@ -47,7 +54,8 @@ def band(words: Words, of: Measured, *matchers: str, width: int, height: int = 9
         (LOWER, of.lower),
         (ESTIMATE, of.value),
     )
-    queries = [Query(f"max({series(metric, *matchers)})", name) for name, metric in asked]
+    ask = partial(_together, of.labels) if every_version else _single
+    queries = [Query(ask(metric, *matchers), name) for name, metric in asked]
     panel = course(said, queries, SHARE, width=width, height=height)
     look(panel).overrides = [
         _edge(PROMISE_UPPER, GREY, PROMISE_LOWER),
@@ -58,6 +66,16 @@ def band(words: Words, of: Measured, *matchers: str, width: int, height: int = 9
         _line(ESTIMATE, BLUE, dashed=False),
     ]
     return panel
+
+
+def _single(metric: Metric, *matchers: str) -> str:
+    return f"max({series(metric, *matchers)})"
+
+
+def _together(labels: Metric, metric: Metric, *matchers: str) -> str:
+    """Return the mean of the versions, each by its labels."""
+    value, weight = (f"max by (version) ({series(one, *matchers)})" for one in (metric, labels))
+    return f"sum({value} * on (version) {weight})\n/\nsum({weight} and on (version) {value})"
 
 
 def _edge(name: str, colour: str, down_to: str | None = None) -> Override:

@@ -36,7 +36,7 @@ def debug() -> sdk.Dashboard:
             *map(variables.one, ("model", "version", "window", "maturity", "metric")),
             variables.several("class"),
         ],
-        marks(of_one_model=True),
+        marks(),
         since="now-6h",
         refresh="1m",
     )

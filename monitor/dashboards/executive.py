@@ -54,14 +54,14 @@ def executive() -> sdk.Dashboard:
         EXECUTIVE,
         (
             Section("Every model", (_verdicts(), _pages(), _labelled(), budget_left(width=24, height=7))),
-            Section("$model, version $version, over the last $window", (_headline(), _folds(), _worst(), _classes())),
+            Section("$model over the last $window", (_headline(), _folds(), _worst(), _classes())),
         ),
         [
             variables.source(),
             variables.several("job"),
             *map(variables.one, ("model", "version", "window", "headline")),
         ],
-        marks(of_one_model=True),
+        marks(),
         since="now-30d",
         refresh="5m",
     )
@@ -135,11 +135,12 @@ def _labelled() -> sdk.Panel:
 def _headline() -> sdk.Panel:
     words = Words(
         "$headline: production beside the promise",
-        "The metric of the whole model of $model, version $version, in each window of $window whose labels are "
-        "complete.",
+        "The metric of the whole model, in each window of $window whose labels are complete. Of all versions, so that "
+        "a month is seen at once: where two predict, each counts by its labels.",
         "no window with complete labels yet",
     )
-    return band(words, catalog.OF_MODEL, *_CHOSEN, HEADLINE, width=16)
+    chosen = (MODEL, WHOLE, WINDOW, MATURE, HEADLINE)
+    return band(words, catalog.OF_MODEL, *chosen, width=16, every_version=True)
 
 
 def _folds() -> sdk.Panel:
@@ -150,7 +151,7 @@ def _folds() -> sdk.Panel:
         (f"max({series(catalog.OF_MODEL.value, *_CHOSEN, HEADLINE)})", "production now"),
     )
     words = Words(
-        "$headline: folds and production",
+        "$headline of version $version: folds and production",
         "What the folds of cross-validation reached on average, how far they lie apart (one standard deviation), and "
         "what production reaches now. Production within about two spreads of the mean is what folds differ by "
         "themselves. The promise itself is reckoned for production's mix of classes, and may differ from the mean.",
@@ -173,7 +174,7 @@ def _worst() -> sdk.Panel:
 
     share = Scale("percentunit", 1)
     words = Words(
-        "Worst classes",
+        "Worst classes of version $version",
         "The classes that lie furthest below their promise: the difference in percentage points, what production "
         "reaches with the ends of its band, what was promised, and from how many labels that is known. A wide band or "
         "few labels mean: wait.",
@@ -196,7 +197,7 @@ def _classes() -> sdk.Panel:
     folds = series(catalog.CLASS_FOLD, MODEL, VERSION)
     share = Scale("percentunit", 1)
     words = Words(
-        "Folds beside production",
+        "Folds beside production, version $version",
         "For each class and metric the mean of the folds, their spread (one standard deviation), and production now.",
         "no folds for this version",
     )

@@ -65,7 +65,7 @@ def on_call(fit: Fit) -> sdk.Dashboard:
             variables.several("slo"),
             variables.typed(RUNBOOKS, "Runbooks", fit.runbooks),
         ],
-        marks(of_one_model=True),
+        marks(),
         since="now-24h",
         refresh="1m",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import promql_parser as promql
 import pytest
 from dashboard_files_read import BOARDS, panels, parsed, variables
 
@@ -52,8 +53,10 @@ def test_what_is_filled_down_to_is_a_series_of_the_same_panel(panel):
 def test_each_query_of_a_band_answers_with_one_series(panel):
     for target in panel["targets"]:
         expression = parsed(target["expr"])
-        assert str(expression.op) == "max"
-        assert expression.modifier is None
+        parts = [expression.lhs, expression.rhs] if isinstance(expression, promql.BinaryExpr) else [expression]
+        for part in parts:
+            assert str(part.op) in {"max", "sum"}
+            assert part.modifier is None
         assert "{{" not in target["legendFormat"]
 
 

@@ -35,7 +35,7 @@ from monitor.prometheus.catalog import CATALOG
 LABELS = series_labels()
 ON_CALL = BOARDS["on-call.json"]
 EVERY = [pytest.param(expr, id=f"{name}: {where} {i}") for i, (name, where, expr) in enumerate(every_expression())]
-BUILT_IN = {"__rate_interval", "__value", "__data", "__url_time_range"}
+BUILT_IN = {"__rate_interval", "__interval", "__value", "__data", "__url_time_range"}
 
 
 @pytest.mark.parametrize("expr", EVERY)
@@ -158,7 +158,6 @@ def test_limits_of_a_configuration_are_those_of_its_ladder():
 def test_what_the_daemon_says_of_itself_is_shown_or_left_out_for_a_reason():
     left_out = {
         "foldwatch_class_support": "the labels of recall are the same, and always exported",
-        "foldwatch_overall_labels": "stands in the choice of the model's metric",
         "foldwatch_overall_loss": "in nats and not a share: the page and the report show it",
         "foldwatch_overall_loss_lower": "the same",
         "foldwatch_overall_loss_upper": "the same",
