@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ _LONGEST: Final = 8192
 _TOLD_SECONDS: Final = 60.0
 """A log line for each wrong password would be a way to fill a disk."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_PASTED: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+=_~-]{20,}")
+"""What tokens look like, and names of files hardly ever."""
 _READERS: Final = (("bearer_token_file", read_tokens), ("basic_users_file", read_users))
 
 
@@ -152,8 +155,10 @@ def _files(auth: Auth | None) -> Iterator[tuple[str, Path, Callable[[str, bytes]
 
 
 def _place(key: str, path: Path) -> str:
-    """Return how messages name a file: its key and itself."""
-    return f"server.auth.{key} {path}"
+    """Return how messages name a file: its key and itself, unless the name may be the secret that belongs into it."""
+    there = os.path.exists(path)  # noqa: PTH110 - Path.exists raises where a name is too long
+    pasted = _PASTED.fullmatch(path.name) and not there
+    return f"server.auth.{key} {'(a name that looks like the secret itself)' if pasted else path}"
 
 
 def _login(value: bytes) -> tuple[str, bytes] | None:

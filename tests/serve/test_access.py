@@ -237,5 +237,25 @@ def test_all_that_is_wrong_with_both_files_comes_at_once(tmp_path):
     assert all("; " in problem for problem in problems)
 
 
+def test_a_token_that_is_too_long_for_a_name_is_not_shown_either(tmp_path):
+    (problem,) = access_problems(Auth(bearer_token_file=tmp_path / ("a1" * 300)))
+    assert "too long" in problem.finding
+    assert "a1a1" not in str(problem)
+
+
+def test_a_token_in_the_place_of_its_file_is_not_shown(tmp_path):
+    pasted = "5f0c8e5b0a7d4c1e9b3a2f6d8e7c1b0a"
+    (problem,) = access_problems(Auth(bearer_token_file=tmp_path / pasted))
+    assert str(problem).startswith(
+        "server.auth.bearer_token_file (a name that looks like the secret itself): is not there"
+    )
+    assert pasted not in str(problem)
+    (tmp_path / pasted).write_text("two words")
+    (problem,) = access_problems(Auth(bearer_token_file=tmp_path / pasted))
+    assert pasted in str(problem)
+    (problem,) = access_problems(Auth(bearer_token_file=tmp_path / "foldwatch-bearer-token.txt"))
+    assert "foldwatch-bearer-token.txt" in str(problem)
+
+
 def test_without_authentication_there_is_nothing_to_find():
     assert access_problems(None) == []
