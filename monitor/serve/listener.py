@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _BACKLOG: Final = 512
 _REST_SECONDS: Final = 0.1
-"""After the system could not give us another descriptor."""
+"""After a connection could not be accepted."""
+_FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""The system cannot give us another descriptor."""
 _HELLO: Final = b"\x16"
 """The first byte of whoever speaks TLS."""
 
@@ -51,7 +53,8 @@ class Listener:
         self._left = asyncio.Event()
         self._arrivals: set[asyncio.Task[None]] = set()
         self._socket.setblocking(False)  # noqa: FBT003 - the library's own signature
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        self.accepting: Final = asyncio.get_running_loop().create_task(self._accept())
+        """Ends only with `close`, or with a fault of ours."""
 
     def distrust(self) -> None:
         """Let those go whom authorities let in that are not in force any more."""
@@ -64,8 +67,8 @@ class Listener:
 
     async def close(self) -> None:
         """Accept nobody any more, let answers that are under way be read, and end within `stop_seconds`."""
-        self._accepting.cancel()
-        await asyncio.wait([self._accepting])
+        self.accepting.cancel()
+        await asyncio.wait([self.accepting])
         self._socket.close()
         for guest in self._seats.guests():
             guest.retire()
@@ -92,9 +95,9 @@ class Listener:
         while True:
             try:
                 accepted, peer = await loop.sock_accept(self._socket)
-            except OSError:
-                # No descriptor is left: the oldest that only waits gives us its own.
-                self._seats.vacate()
+            except OSError as error:
+                if error.errno in _FULL:  # the oldest that only waits gives us its descriptor
+                    self._seats.vacate()
                 await asyncio.sleep(_REST_SECONDS)
                 continue
             guest = Connection(accepted, str(peer[0]), self._terms, self._leave)

@@ -7,6 +7,7 @@ An idle or slow client costs a socket for a while, and no other client waits for
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from concurrent.futures import Future
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+LOG: Final = logging.getLogger("foldwatch")
 _TICK_SECONDS: Final = 1.0
 _LIMITS: Final = Limits()
 _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -134,14 +136,19 @@ class Server:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        """Listen until `stop`."""
+        """Listen until `stop`. A fault of ours ends it too, and then closes the addresses: probes must fail by that."""
         listeners = [Listener(self._socket, self._terms, self._keyring)]
         if self._probes_socket is not None:
             listeners.append(Listener(self._probes_socket, self._probe_terms, None))
         ticking = asyncio.create_task(self._tick(listeners))
-        await asyncio.wrap_future(self._stopping)
+        stopping = asyncio.wrap_future(self._stopping)
+        ours = [ticking, *(listener.accepting for listener in listeners)]
+        await asyncio.wait([stopping, *ours], return_when=asyncio.FIRST_COMPLETED)
+        faults = [task.exception() for task in ours if task.done()]
         ticking.cancel()
         await asyncio.gather(*(listener.close() for listener in listeners))
+        for fault in faults:
+            LOG.error("stopped serving", exc_info=fault)
 
     async def _tick(self, listeners: Sequence[Listener]) -> None:
         """Keep the header Date right, and look at the files of TLS."""

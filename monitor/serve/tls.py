@@ -38,13 +38,9 @@ class Keyring:
 
     def __init__(self, tls: Tls) -> None:
         """Read the files. Raises InputError where they cannot be used; an expired certificate can, with a warning."""
-        problems = _unusable(tls)
-        if problems:
-            raise InputError(*problems)
-        self._tls = tls
+        self._tls, self._left_out = tls, ""
         self._marks = _marks(tls)
-        self._left_out = ""
-        self._context, self._trusted = _agreed(tls)
+        self._context, self._trusted = _first(tls)
         self._warn()
 
     @property
@@ -78,6 +74,17 @@ class Keyring:
     def _warn(self) -> None:
         for problem in _expired(self._tls, SystemClock().now()):
             LOG.warning("certificate expired", extra={"why": str(problem)})
+
+
+def _first(tls: Tls) -> tuple[ssl.SSLContext, str]:
+    """Return what `_agreed` does, also where the files are just being replaced. Raises InputError."""
+    while True:
+        try:
+            return _agreed(tls)
+        except (OSError, ValueError):
+            problems = _unusable(tls)
+        if problems:
+            raise InputError(*problems)
 
 
 def _agreed(tls: Tls) -> tuple[ssl.SSLContext, str]:

@@ -268,6 +268,41 @@ def test_it_stops_within_seconds_with_all_of_these_connected(serving, context, m
     until(lambda: descriptors() <= before)
 
 
+def test_without_descriptors_the_oldest_idle_connection_gives_its_own_away(serving, context):
+    with serving() as server, ExitStack() as crowd:
+        waiting = [crowd.enter_context(socket.socket()) for _ in range(20)]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(one.fileno() for one in waiting) + 8, hard))
+        try:
+            for one in waiting:
+                one.connect(server.address)
+            until(lambda: server.refused()["too_many_connections"] >= 3)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        scraped_within(server, 1, context)
+
+
+def test_a_fault_of_ours_closes_the_addresses_so_that_probes_fail(monkeypatch, caplog):
+    server = Server(ServerSettings(("127.0.0.1", 0)), FINE, made.empty_snapshot())
+
+    async def faulty(_, __):
+        message = "no more ticks"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(Server, "_tick", faulty)
+    with server:
+        until(lambda: "no more ticks" in caplog.text)
+        until(lambda: not reached(server.address))
+
+
+def reached(address):
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(("soft", "places"), [(1_024, 256), (256, 64), (20, 16), (resource.RLIM_INFINITY, 256)])
 def test_connections_leave_most_descriptors_to_the_rest_of_the_daemon(monkeypatch, soft, places):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from monitor.clock import DAY, parse_time
-from monitor.config import Security
+from monitor.config import Security, Tls
 from monitor.sources.certificates import Expiry
 
 NOW = parse_time("2026-06-01T00:00:00Z")
@@ -86,3 +86,22 @@ def test_a_file_put_in_place_by_a_rename_shows_even_with_the_time_of_the_old_one
     from_renamed(path, NOW + 365 * DAY)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert expiry.at(NOW) == NOW + 365 * DAY
+
+
+def test_what_the_server_shows_and_whom_it_trusts_counts_too(tmp_path):
+    kafka = written(tmp_path / "kafka.pem", NOW + 90 * DAY)
+    shown, clients = written(tmp_path / "shown.pem", NOW + 60 * DAY), written(tmp_path / "ca.pem", NOW + 30 * DAY)
+    of_kafka = Security(cert_file=kafka)
+    assert Expiry(of_kafka, Tls(shown, tmp_path / "key.pem")).at(NOW) == NOW + 60 * DAY
+    assert Expiry(of_kafka, Tls(shown, tmp_path / "key.pem", clients)).at(NOW) == NOW + 30 * DAY
+    assert Expiry(Security(), Tls(shown, tmp_path / "key.pem")).at(NOW) == NOW + 60 * DAY
+    from_renamed(shown, NOW + 5 * DAY)
+    assert Expiry(of_kafka, Tls(shown, tmp_path / "key.pem", clients)).at(NOW) == NOW + 5 * DAY
+
+
+def test_of_each_file_of_authorities_one_that_has_not_expired_is_enough(tmp_path):
+    brokers = written(tmp_path / "brokers.pem", NOW - DAY, NOW + 90 * DAY)
+    clients = written(tmp_path / "clients.pem", NOW - DAY)
+    shown = written(tmp_path / "shown.pem", NOW + 60 * DAY)
+    assert Expiry(Security(ca_file=brokers), Tls(shown, shown)).at(NOW) == NOW + 60 * DAY
+    assert Expiry(Security(ca_file=brokers), Tls(shown, shown, clients)).at(NOW) == NOW - DAY
