@@ -236,6 +236,7 @@ def test_the_lines_of_the_readme_lead_to_alerts(logs):
     assert sorted(path.name for path in (logs / "rules").iterdir()) == [
         "alertmanager",
         "foldwatch.yml",
+        "kubernetes",
         "objectives",
         "objectives.yml",
         "tests",

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 from copy import deepcopy
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -124,10 +123,12 @@ def test_a_mistake_in_the_service_monitor_is_found_by_the_operators_definition(m
 
 
 def test_components_do_the_same_in_any_order(kubectl, tmp_path):
-    orders = list(permutations(COMPONENTS))
+    """Every component stands before and after every other, next to it and further away."""
+    turned = [COMPONENTS[i:] + COMPONENTS[:i] for i in range(len(COMPONENTS))]
+    orders = [*turned, *(order[::-1] for order in turned)]
     texts = [sorted(documents(kubectl, overlay(tmp_path / "-".join(order), order))) for order in orders]
     assert [order for order, text in zip(orders, texts, strict=True) if text != texts[0]] == []
-    assert len(texts) == 24
+    assert len({tuple(order) for order in orders}) == 8
 
 
 def test_parts_of_components_change_nothing_where_there_is_nothing_to_change(kubectl, tmp_path, objects):
