@@ -93,6 +93,18 @@ def test_a_second_run_changes_nothing_and_a_changed_configuration_only_what_it_m
     assert f"removed    {tmp_path}/out/objectives/churn.yml" in out
     assert "objectives/other.yml" in files(tmp_path / "out")
     assert "objectives/churn.yml" not in files(tmp_path / "out")
+    assert f"removed    {tmp_path}/out/kubernetes/foldwatch-objectives-churn.yaml" in out
+    assert [path for path in files(tmp_path / "out") if path.startswith("kubernetes/")] == [
+        *("kubernetes/foldwatch-objectives-other.yaml", "kubernetes/foldwatch-objectives.yaml"),
+        *("kubernetes/foldwatch.yaml", "kubernetes/kustomization.yaml"),
+    ]
+
+
+def test_an_object_that_the_operator_would_refuse_is_told(rules, monkeypatch):
+    monkeypatch.setattr("monitor.alerting.rules.kubernetes.REFUSED_BYTES", 10 * 1024)
+    _, out, _ = rules()
+    told = [line for line in out if "is larger than the 10 KiB that the Prometheus operator takes" in line]
+    assert [line.partition(" ")[0] for line in told] == ["kubernetes/foldwatch-objectives-churn.yaml"]
 
 
 def test_without_any_target_the_daemon_is_watched_and_that_is_said(rules, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ EXPECTED = (
     "the certificate expires",  # the test's is valid for a day
 )
 """What is said of a pod that is as it should be."""
+DOCKERFILE = (KUBERNETES.parent / "Dockerfile").read_text(encoding="utf-8")
 OWN = "# foldwatch of team growth\nmodels: {own: {classes: [a, b]}}\n"
 
 
@@ -92,6 +94,18 @@ def test_no_component_puts_a_configuration_of_ones_own_aside(behavior, kubectl, 
     assert configmap["data"]["foldwatch.yaml"] == OWN
     assert set(configmap["data"]) == {"foldwatch.yaml"} | ({"churn-3.json"} if behavior == "merge" else set())
     assert "annotations" not in configmap["metadata"]
+
+
+def test_the_pod_starts_what_the_image_would_start_as_the_same_user_on_the_same_ports(laid_out):
+    lines = dict(
+        line.split(" ", 1) for line in DOCKERFILE.splitlines() if re.match(r"(ENTRYPOINT|CMD|USER|EXPOSE) ", line)
+    )
+    rendered = laid_out("base")
+    security = rendered.pod["securityContext"]
+    assert rendered.container["command"] == json.loads(lines["ENTRYPOINT"])
+    assert rendered.container["args"] == json.loads(lines["CMD"])
+    assert f"{security['runAsUser']}:{security['runAsGroup']}" == lines["USER"]
+    assert set(lines["EXPOSE"].split()) == {str(port) for port in rendered.ports.values()}
 
 
 def test_the_baseline_of_the_example_is_what_baseline_build_makes_of_made_up_folds(tmp_path):
