@@ -55,8 +55,8 @@ def capped(
     samples: list[Sample] = []
     left_out = 0
     for part in sorted(_parts(settings, windows, folds, activity), key=lambda part: part.order):
-        if len(samples) + part.size > settings.export.max_series:
-            left_out += part.size
+        if left_out or len(samples) + part.size > settings.export.max_series:
+            left_out += part.size  # and all that comes after it: nothing slips past what matters more
         else:
             samples += part.make()
     return samples, left_out

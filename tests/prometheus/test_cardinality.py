@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import fabricated as made
 import pytest
@@ -12,10 +14,11 @@ from scraped_daemon import evaluated, history, running, samples
 from monitor.baselines.in_force import load_baselines
 from monitor.cli import main
 from monitor.clock import ManualClock
-from monitor.config import load
-from monitor.prometheus.cardinality import REFUSALS, Used, expected_series, growing
+from monitor.config import Export, load
+from monitor.prometheus.cardinality import REFUSALS, Used, crowded, each_value, expected_series, growing, planned
 from monitor.prometheus.catalog import CATALOG
 from monitor.serve.refusals import REASONS
+from monitor.statistics.names import OVERALL, OVERALL_BINARY, PER_CLASS
 
 LOOSE = {
     "foldwatch_data_gate",  # known after some history
@@ -24,6 +27,7 @@ LOOSE = {
     "foldwatch_slo_state",
     "foldwatch_tls_expiry_timestamp_seconds",
 }
+PAGE = (Path(__file__).parent.parent.parent / "docs/cardinality.md").read_text(encoding="utf-8")
 DIGITS = tuple(str(i) for i in range(10))
 HEAD = """
 source:
@@ -151,6 +155,112 @@ def test_a_scrape_has_as_many_series_as_the_formula_says(tmp_path, name):
     of_versions = [sample for sample in samples(text) if "version" in sample.labels]
     fixed = 1 + 2 * len(settings.models and load_baselines(settings))
     assert len(of_versions) - fixed == growing(settings, used(case))
+
+
+def as_written():
+    """The formula that stands in the documentation, as a program."""
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    return compile(block, "docs/cardinality.md", "exec")
+
+
+def computed(settings, case):
+    """Return what the formula as written comes to, whatever the program thinks."""
+    formula, versions, known = as_written(), [], {}
+    for one in used(case):
+        of = settings.models[one.model]
+        metrics = {*settings.export.metrics, *(each.metric for each in of.objectives)}
+        per_class = [
+            (metric, class_)
+            for metric in metrics & set(PER_CLASS)
+            for class_ in of.classes
+            if metric in settings.export.metrics or (metric, class_) in {(o.metric, o.class_) for o in of.objectives}
+        ]
+        overall = {*OVERALL, *(OVERALL_BINARY if len(of.classes) == 2 else ())}
+        pairs = [*per_class, *((metric, None) for metric in metrics & overall)]
+
+        def arguments(pairs, *, compared):
+            losses = sum(metric in ("log_loss", "brier") for metric, _ in pairs)
+            counts = sum(metric in ("support", "ece") for metric, _ in pairs)
+            return len(pairs) - losses - counts, losses, counts, compared
+
+        segments = []
+        for segment, compared in one.segments.items():
+            own = {(each.metric, each.class_) for each in of.objectives if each.segment == segment}
+            inside = [(m, c) for m, c in pairs if (settings.export.segments and m in settings.export.metrics)]
+            segments.append(arguments({*inside, *own}, compared=compared))
+        results, losses, counts, _ = arguments(pairs, compared=True)
+        known |= {
+            "lengths": len(of.windows), "maturities": 2 if of.label_horizon.millis else 1, "results": results,
+            "losses": losses, "counts": counts, "folds": one.folds, "segments": segments, "classes": len(of.classes),
+            "loss_objectives": sum(o.metric in ("log_loss", "brier") and o.segment is None for o in of.objectives),
+            "ratios": sum(metric not in ("log_loss", "support") for metric, _ in pairs), "targets": 0, "models": [],
+            "versions": versions, "baselines": 0, "stored": 0, "certificates": 0, "topics": 0, "partitions": 0,
+        }  # fmt: skip
+        exec(formula, known)  # noqa: S102 - our own page
+        versions.append(known["version"])
+    models = []
+    for of in settings.models.values():
+        known |= {"targets": sum(o.target is not None for o in of.objectives)}
+        exec(formula, known)  # noqa: S102 - our own page
+        models.append(known["model"])
+    known |= {"models": models, "topics": 2, "baselines": sum(one.folds > 0 for one in used(case))}
+    exec(formula, known)  # noqa: S102 - our own page
+    return known["total"], sum(versions)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_formula_as_it_is_written_comes_to_the_same(tmp_path, name):
+    case = CASES[name]
+    settings = written(tmp_path, case)
+    whole = sum(expected_series(settings, used(case)).values())
+    assert computed(settings, case) == (whole, growing(settings, used(case)))
+
+
+def test_the_worked_example_is_right():
+    formula = as_written()
+    known = {
+        "lengths": 3, "maturities": 2, "results": 7, "losses": 0, "counts": 0, "folds": 5, "segments": [], "classes": 2,
+        "loss_objectives": 0, "ratios": 7, "targets": 2, "models": [37], "versions": [490, 490], "baselines": 2,
+        "stored": 1, "certificates": 0, "topics": 2, "partitions": 8,
+    }  # fmt: skip
+    exec(formula, known)  # noqa: S102 - our own page
+    told = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) \|$", PAGE, re.MULTILINE))
+    parts = ("windows", "everything", "confusion", "each_fold", "version", "model", "process", "total")
+    rows = {part: value for part in parts for text, value in told.items() if text.startswith((f"`{part}`", part))}
+    rows["version"] = told["one version, with its counter"]
+    assert {part: int(value.replace(",", "")) for part, value in rows.items()} == {part: known[part] for part in parts}
+    ten = known | {"results": 31, "ratios": 31, "classes": 10}
+    exec(formula, ten)  # noqa: S102 - our own page
+    segments = known | {"segments": [(7, 0, 0, True)] * 20}
+    exec(formula, segments)  # noqa: S102 - our own page
+    assert f"make {ten['version']:,} for a version" in PAGE
+    assert f"{segments['segmented']:,} more for a version" in PAGE
+
+
+def test_what_is_planned_is_every_version_with_a_baseline_and_every_segment_that_is_known(tmp_path):
+    case = CASES["two classes with a baseline and objectives"]
+    settings = written(tmp_path, case)
+    assert planned(settings, load_baselines(settings)) == used(case)
+    assert planned(settings, {}) == [Used("churn", 0, {"region=eu": False, "region=us": False})]
+
+
+def test_more_than_the_cap_is_warned_of_with_both_numbers(tmp_path):
+    case = CASES["two classes without a baseline"]
+    settings = written(tmp_path, replace(case, export="{max_series: 50}"))
+    (warning,) = crowded(settings, used(case))
+    assert "export.max_series" in warning.place
+    assert f"is 50, and about {growing(settings, used(case))} series" in warning.finding
+    assert list(crowded(written(tmp_path, case), used(case))) == []
+
+
+def test_what_each_value_of_a_segment_adds_is_told_where_values_come_from_events():
+    of = made.churn()
+    wide = made.settings(of, export=Export(segments=True))
+    ((model, segment, more),) = each_value(wide)
+    one, two = (Used("churn", 0, {f"region={i}": False for i in range(n)}) for n in (1, 2))
+    assert (model, segment) == ("churn", "region")
+    assert more == growing(wide, [two]) - growing(wide, [one])
+    assert list(each_value(made.settings(of))) == []
 
 
 def test_the_reasons_for_which_a_server_turns_away_are_as_many_as_the_formula_says():

@@ -55,6 +55,12 @@ def test_a_new_state_knows_nothing(state):
     assert (state.dead_letters(), state.skipped(), state.objectives()) == ({}, {}, {})
 
 
+def test_what_is_on_the_disk_is_told_in_bytes_and_memory_is_on_none(state, tmp_path):
+    told = state.stored_bytes()
+    own = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert told is None if isinstance(state, MemoryState) else told == own > 0
+
+
 def test_each_id_has_one_row_however_often_it_comes(state):
     fetched = state.fetch("m", ids("a", "b", "a"), ids("c", "b"))
     assert len(fetched.rows) == 3
