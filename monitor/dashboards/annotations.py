@@ -6,7 +6,7 @@ was not one step before, and is marked once, however long the steps are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as sdk
 
@@ -16,13 +16,12 @@ from monitor.dashboards.panels import SOURCE
 from monitor.dashboards.queries import LOUD, MODEL, alerts_of, series
 from monitor.prometheus import catalog
 
-if TYPE_CHECKING:
-    from monitor.prometheus.metric import Metric
-
 _PURPLE: Final = "purple"
 _STEP_BEFORE: Final = "offset $__interval"
 _KNOWN_FOR: Final = "1d"
 """What was away for less is not new when it comes back: the daemon stood still."""
+_SILENT_FOR: Final = "1h"
+"""A version that predicts after so long a silence took over: for the first time, or again, after a way back."""
 
 
 def marks() -> list[sdk.AnnotationQuery]:
@@ -30,14 +29,15 @@ def marks() -> list[sdk.AnnotationQuery]:
     late = f'alertname="{alerts.LABELS_LATE}"'
     rings = f"max by (alertname, severity, model, slo) ({alerts_of(LOUD, _other(late))}"
     known = series(catalog.MODEL, MODEL)
-    baseline = ("model", "version", "baseline_sha256")
+    before = f"last_over_time({known}[{_KNOWN_FOR}] {_STEP_BEFORE})"
+    baseline = "model, version, baseline_sha256"
     return [
-        _mark("Version changes", BLUE, _began(catalog.PREDICTIONS, ("model", "version")), "Version {{version}}"),
+        _mark("Version changes", BLUE, _took_over(), "Version {{version}} predicts"),
         _mark(
             "Baseline changes",
             _PURPLE,
-            f"{_began(catalog.MODEL, baseline)}\nand on (model, version)\n"
-            f"last_over_time({known}[{_KNOWN_FOR}] {_STEP_BEFORE})",
+            f"count by ({baseline}) ({known})\nunless\ncount by ({baseline}) ({before})\n"
+            f"and on (model, version)\n{before}",
             "Baseline of version {{version}}",
             "{{baseline_sha256}}",
         ),
@@ -50,12 +50,13 @@ def _other(matcher: str) -> str:
     return matcher.replace("=", "!=", 1)
 
 
-def _began(metric: Metric, identity: tuple[str, ...]) -> str:
-    """Return what is there and was not before, by labels."""
-    selected, labels = series(metric, MODEL), ", ".join(identity)
+def _took_over() -> str:
+    """Return the versions that predicted within the last step, and were silent before."""
+    counted, by = series(catalog.PREDICTIONS, MODEL), "sum by (model, version)"
+    before = f"{by} (last_over_time({counted}[{_KNOWN_FOR}] {_STEP_BEFORE}))"
     return (
-        f"count by ({labels}) ({selected})\nunless\n"
-        f"count by ({labels}) (last_over_time({selected}[{_KNOWN_FOR}] {_STEP_BEFORE}))"
+        f"{by} ({counted}) - ({before} or 0 * {by} ({counted})) > 0\nunless\n"
+        f"{by} (increase({counted}[{_SILENT_FOR}] {_STEP_BEFORE})) > 0"
     )
 
 

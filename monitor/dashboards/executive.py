@@ -83,13 +83,14 @@ def budget_left(*matchers: str, width: int, height: int) -> sdk.Panel:
 
 
 def _verdicts() -> sdk.Panel:
-    of = {name: series(catalog.VERDICT, WHOLE, MATURE, f'verdict="{name}"') for name in ("ok", "worse", "unknown")}
-    worse, kept, unknown = (f"max by (model) ({of[name]}) == 1" for name in ("worse", "ok", "unknown"))
+    of = {name: series(catalog.VERDICT, WHOLE, MATURE, f'verdict="{name}"') for name in ("ok", "worse")}
+    worse, kept = (f"max by (model) ({of[name]}) == 1" for name in ("worse", "ok"))
+    models = series(catalog.LAST_PREDICTION)
     told = f"({worse} or {kept})"
     counted = (
         (f"sum(max by (model) ({of['worse']}))\nand on ()\nsum({told}) > 0", WORSE),
         (zero_where(f"count({kept}\nunless\n{worse})", of["ok"]), KEPT),
-        (zero_where(f"count({unknown}\nunless\n{told})", of["ok"]), OPEN),
+        (zero_where(f"count(max by (model) ({models})\nunless\n{told})", models), OPEN),
     )
     words = Words(
         "Models against their promise",
