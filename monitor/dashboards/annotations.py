@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models import dashboard as sdk
 from monitor.alerting import names as alerts
 from monitor.dashboards.looks import AMBER, BLUE, RED
 from monitor.dashboards.panels import SOURCE
-from monitor.dashboards.queries import LOUD, MODEL, alerts_of, series
+from monitor.dashboards.queries import LOUD, MODEL, alerts_of, either, series
 from monitor.prometheus import catalog
 
 _PURPLE: Final = "purple"
@@ -21,7 +21,7 @@ _STEP_BEFORE: Final = "offset $__interval"
 _KNOWN_FOR: Final = "1d"
 """What was away for less is not new when it comes back: the daemon stood still."""
 _SILENT_FOR: Final = "1h"
-"""A version that predicts after so long a silence took over: for the first time, or again, after a way back."""
+"""A version that predicts after so long a silence, while another one did not keep it, took over: a way back."""
 
 
 def marks() -> list[sdk.AnnotationQuery]:
@@ -51,13 +51,16 @@ def _other(matcher: str) -> str:
 
 
 def _took_over() -> str:
-    """Return the versions that predicted within the last step, and were silent before."""
+    """Return the versions that predict for the first time, or again after another one of their model did alone."""
     counted, by = series(catalog.PREDICTIONS, MODEL), "sum by (model, version)"
-    before = f"{by} (last_over_time({counted}[{_KNOWN_FOR}] {_STEP_BEFORE}))"
-    return (
-        f"{by} ({counted}) - ({before} or 0 * {by} ({counted})) > 0\nunless\n"
-        f"{by} (increase({counted}[{_SILENT_FOR}] {_STEP_BEFORE})) > 0"
+    known = f"{by} (last_over_time({counted}[{_KNOWN_FOR}] {_STEP_BEFORE}))"
+    lately = f"increase({counted}[{_SILENT_FOR}] {_STEP_BEFORE})"
+    first = f"{by} ({counted}) > 0\nunless\n{known} > 0"
+    again = (
+        f"{by} ({counted}) - {by} ({counted} {_STEP_BEFORE}) > 0\n"
+        f"and on (model)\nsum by (model) ({lately}) > 0\nunless\n{by} ({lately}) > 0"
     )
+    return either(first, again)
 
 
 def _mark(name: str, colour: str, expr: str, title: str, text: str = "{{model}} {{slo}}") -> sdk.AnnotationQuery:
