@@ -105,7 +105,7 @@ def _verdicts() -> sdk.Panel:
 
 def _pages() -> sdk.Panel:
     paged = alerts_of(LOUD, f'severity="{alerts.CRITICAL}"')
-    began = f"sum(sum_over_time((({paged}) unless ({paged} offset 5m))[30d:5m]))"
+    began = f"last_over_time({paged}[5m]) unless last_over_time({paged}[5m] offset 5m)"
     known = f'last_over_time(ALERTS{{alertname="{alerts.WATCHDOG}", component="foldwatch"}}[30d])'
     words = Words(
         "Pages, last 30 days",
@@ -114,7 +114,9 @@ def _pages() -> sdk.Panel:
         "the rules are not loaded",
     )
     scale = Scale("short", 0, 0, limits=((0, GREEN), (1, AMBER), (4, RED)))
-    return stats(words, at_the_end([(zero_where(began, known), "")]), scale, width=4, height=5)
+    return stats(
+        words, at_the_end([(zero_where(f"sum(sum_over_time(({began})[30d:5m]))", known), "")]), scale, width=4, height=5
+    )
 
 
 def _labelled() -> sdk.Panel:
