@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kubernetes_demands import CHECKS, found
+from kubernetes_demands import found
 from operator_schemas import complaints, validators
 from rendered import BASE, COMPONENTS, KUBERNETES, Rendered, documents, kustomize, overlay
 
@@ -206,7 +206,3 @@ def test_every_check_that_is_left_out_has_its_reason():
     skipped = yaml.safe_load(text)["skip-check"]
     assert skipped
     assert [name for name in skipped if f"#   {name}  " not in text] == []
-
-
-def test_every_demand_has_a_check():
-    assert len(CHECKS) == 17
