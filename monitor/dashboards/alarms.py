@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting import names as alerts
+from monitor.dashboards.board import ON_CALL, leading_to
 from monitor.dashboards.looks import AMBER, GREEN, GREY, NO_LIMIT, RED, named, worded
 from monitor.dashboards.meanings import MEANINGS
 from monitor.dashboards.panels import COUNT, Scale, Words, override, stats
@@ -89,11 +90,8 @@ def firing() -> sdk.Panel:
         "nothing fires",
     )
     link = {"title": "Runbook of ${__value.raw}", "url": f"${{{RUNBOOKS}:raw}}/${{__value.raw}}", "targetBlank": True}
-    here = {
-        "title": "Show this model and objective",
-        "url": "/d/foldwatch-on-call?var-model=${__data.fields.Model}&var-slo=${__data.fields.Objective}"
-        "&${__url_time_range}",
-    }
+    chosen = {"model": "${__data.fields.Model}", "slo": "${__data.fields.Objective}"}
+    here = leading_to(ON_CALL, "Show this model and objective", **chosen)
     severities = {
         alerts.CRITICAL: ("page", RED),
         alerts.WARNING: ("ticket", AMBER),

@@ -75,6 +75,12 @@ def board(
     )
 
 
+def leading_to(identity: Identity, title: str, **chosen: str) -> sdk.DashboardLink:
+    """Return the link of a value to another dashboard, with the time that is shown and what is chosen there."""
+    asked = "&".join(f"var-{name}={value}" for name, value in chosen.items())
+    return sdk.DashboardLink(title, sdk.DashboardLinkType.LINK, url=f"/d/{identity.uid}?{asked}&${{__url_time_range}}")
+
+
 def text(dashboard: sdk.Dashboard) -> str:
     """Return a dashboard as JSON: the same one always as the same bytes."""
     return json.dumps(dashboard, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

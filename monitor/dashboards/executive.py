@@ -9,10 +9,10 @@ from monitor.alerting.rules import names as rules
 from monitor.dashboards import variables
 from monitor.dashboards.annotations import marks
 from monitor.dashboards.bands import band
-from monitor.dashboards.board import EXECUTIVE, board
+from monitor.dashboards.board import EXECUTIVE, ON_CALL, board, leading_to
 from monitor.dashboards.layout import Section
 from monitor.dashboards.looks import AMBER, GREEN, GREY, NO_LIMIT, PLAIN, RED
-from monitor.dashboards.panels import COUNT, Scale, Words, bars, stats
+from monitor.dashboards.panels import COUNT, Scale, Words, bars, look, override, stats
 from monitor.dashboards.queries import (
     HEADLINE,
     LOUD,
@@ -79,7 +79,10 @@ def budget_left(*matchers: str, width: int, height: int) -> sdk.Panel:
         "spent: then change nothing about the model that is no repair. Grey or missing: no events yet.",
         "no promise has a budget with events yet",
     )
-    return bars(words, [Query(left, "{{model}}: {{slo}}", instant=True)], BUDGET, width=width, height=height)
+    panel = bars(words, [Query(left, "{{model}}: {{slo}}", instant=True)], BUDGET, width=width, height=height)
+    chosen = {"model": "${__field.labels.model}", "slo": "${__field.labels.slo}"}
+    look(panel).defaults.links = [leading_to(ON_CALL, "How it burns", **chosen)]
+    return panel
 
 
 def _verdicts() -> sdk.Panel:
@@ -192,7 +195,10 @@ def _worst() -> sdk.Panel:
         Column("Labels", there(catalog.OF_CLASS.labels), COUNT),
     ]
     keys = {"class": "Class", "metric": "Metric"}
-    return rows(words, keys, columns, width=14, height=9, sort=("Difference", False))
+    chosen = {name: f"${{{name}:percentencode}}" for name in ("model", "version", "window")}
+    chosen |= {"maturity": "mature", "metric": "${__data.fields.Metric}", "class": "${__value.raw}"}
+    more = [override("Class", links=[leading_to(ON_CALL, "This class over time", **chosen)])]
+    return rows(words, keys, columns, width=14, height=9, sort=("Difference", False), more=more)
 
 
 def _classes() -> sdk.Panel:

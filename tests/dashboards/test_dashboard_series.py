@@ -35,7 +35,7 @@ from monitor.prometheus.catalog import CATALOG
 LABELS = series_labels()
 ON_CALL = BOARDS["on-call.json"]
 EVERY = [pytest.param(expr, id=f"{name}: {where} {i}") for i, (name, where, expr) in enumerate(every_expression())]
-BUILT_IN = {"__rate_interval", "__interval", "__value", "__data", "__url_time_range"}
+BUILT_IN = {"__field", "__rate_interval", "__interval", "__value", "__data", "__url_time_range"}
 
 
 @pytest.mark.parametrize("expr", EVERY)
@@ -111,6 +111,16 @@ def test_an_alert_leads_to_its_runbook():
     assert configured("example").alerting.runbook_url == EXAMPLE_RUNBOOKS
     urls = re.findall(r'"url": "([^"]*)"', json.dumps(ON_CALL["panels"]))
     assert "${runbooks:raw}/${__value.raw}" in urls
+
+
+def test_a_link_of_a_value_leads_to_a_dashboard_with_these_variables():
+    links = {link for board in BOARDS.values() for link in re.findall(r'"(/d/[^"]*\?[^"]*)"', json.dumps(board))}
+    assert len(links) == 3
+    for link in links:
+        path, _, query = link.partition("?")
+        (board,) = (board for board in BOARDS.values() if path == f"/d/{board['uid']}")
+        assert set(re.findall(r"var-(\w+)=", query)) <= set(variables(board))
+        assert query.endswith("&${__url_time_range}")
 
 
 @pytest.mark.parametrize("case", CASES)
