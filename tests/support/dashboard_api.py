@@ -37,7 +37,7 @@ class Line(NamedTuple):
     values: tuple[float, ...]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Prometheus does not understand a query."""
 
 
@@ -70,14 +70,15 @@ class Api:
         """Return the alerts that are pending or firing."""
         return list(self._get("alerts", {}, post=False)["alerts"])
 
-    def _get(self, path: str, parameters: dict[str, str], *, post: bool = True) -> Any:  # noqa: ANN401 - as JSON is
+    def _get(self, path: str, parameters: dict[str, str], *, post: bool = True) -> Any:
         address, form = f"{self._url}/api/v1/{path}", urlencode(parameters)
         request = Request(address, form.encode()) if post else Request(f"{address}?{form}")
         try:
             with urlopen(request, timeout=_PATIENCE) as answer:
                 return json.load(answer)["data"]
         except HTTPError as error:
-            raise Refused(f"{parameters}: {error.read().decode(errors='replace')}") from error
+            said = f"{parameters}: {error.read().decode(errors='replace')}"
+            raise RefusedError(said) from error
 
 
 def _line(labels: dict[str, str], points: Sequence[Sequence[Any]]) -> Line:

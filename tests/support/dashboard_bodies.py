@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from dashboard_curves import curves, heatmap, legend, timeline
+from dashboard_curves import curves, heatmap, timeline
 from dashboard_fields import GREY, TEXT, field_of, reduced
 from dashboard_frames import series_of, table_of
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FAINT = "#8e8e96"
-Marks = "Sequence[tuple[float, float, str]]"
 
 
 class Box(NamedTuple):
@@ -34,7 +32,7 @@ class Box(NamedTuple):
 
 def body(axes: Axes, box: Box, panel: Panel, api: Api, marks: Sequence[tuple[float, float, str]]) -> None:
     """Draw what a panel shows."""
-    if panel.kind in {"timeseries", "state-timeline", "heatmap", "barchart", "status-history"}:
+    if panel.kind in {"timeseries", "state-timeline", "heatmap", "status-history"}:
         found = series_of(panel, api)
         if not found:
             nothing(axes, panel)
@@ -42,17 +40,15 @@ def body(axes: Axes, box: Box, panel: Panel, api: Api, marks: Sequence[tuple[flo
             curves(axes, box.width, box.height, panel, found, marks)
         elif panel.kind == "heatmap":
             heatmap(axes, box.width, box.height, panel, found)
-        elif panel.kind in {"state-timeline", "status-history"}:
-            timeline(axes, box.width, box.height, panel, found)
         else:
-            _bars(axes, box, panel, found)
+            timeline(axes, box.width, box.height, panel, found)
         return
     axes.set_xlim(0, box.width)
     axes.set_ylim(box.height, 0)
     axes.axis("off")
     if panel.kind in {"stat", "gauge"}:
         _stats(axes, box, panel, series_of(panel, api))
-    elif panel.kind == "bargauge":
+    elif panel.kind in {"bargauge", "barchart"}:
         _bars(axes, box, panel, series_of(panel, api))
     elif panel.kind == "table":
         _table(axes, box, panel, api)
@@ -128,9 +124,7 @@ def _bars(axes: Axes, box: Box, panel: Panel, found: Sequence[Series]) -> None:
         axes.barh(y + height / 2, width * share, height * 0.6, left=left, color=shade)
         size = max(6.0, min(10.0, height * 0.45))
         axes.text(left - 8, y + height / 2, _short(one.name, left), color=TEXT, size=size, ha="right", va="center")
-        axes.text(
-            left + width + 8, y + height / 2, field.text(value, _now(panel)), color=shade, size=size, va="center"
-        )
+        axes.text(left + width + 8, y + height / 2, field.text(value, _now(panel)), color=shade, size=size, va="center")
 
 
 def _table(axes: Axes, box: Box, panel: Panel, api: Api) -> None:
@@ -143,7 +137,8 @@ def _table(axes: Axes, box: Box, panel: Panel, api: Api) -> None:
     fields = {name: field_of(panel.json, name) for name in table.columns}
     shown = [name for name in table.columns if not fields[name].custom("hidden")]
     longest = [
-        max([len(name)] + [len(fields[name].text(row.get(name), _now(panel))) for row in table.rows]) + 2 for name in shown
+        max([len(name)] + [len(fields[name].text(row.get(name), _now(panel))) for row in table.rows]) + 2
+        for name in shown
     ]
     wide = [min(float(n), 60.0) for n in longest]
     edges = [0.0]
@@ -156,7 +151,9 @@ def _table(axes: Axes, box: Box, panel: Panel, api: Api) -> None:
     for number, row in enumerate(table.rows, 1):
         y = number * line
         if y + line > box.height + line / 2:
-            axes.text(box.width - 4, box.height, f"{len(table.rows) - number + 1} more", color=FAINT, size=7, ha="right")
+            axes.text(
+                box.width - 4, box.height, f"{len(table.rows) - number + 1} more", color=FAINT, size=7, ha="right"
+            )
             break
         axes.plot([0, box.width], [y, y], color="#2c3235", lw=0.6)
         for name, x, end in zip(shown, edges, edges[1:], strict=False):
@@ -191,6 +188,3 @@ def _short(text: str, width: float) -> str:
     room = max(int(width / 6.2), 3)
     text = text.replace("$", r"\$")
     return text if len(text) <= room else text[: room - 1] + "…"
-
-
-__all__ = ["FAINT", "Box", "body", "legend", "math"]

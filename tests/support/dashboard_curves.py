@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dashboard_fields import TEXT, colour, field_of, reduced
+from dashboard_fields import TEXT, field_of, reduced
+from matplotlib.transforms import Bbox, BboxTransformTo, TransformedBbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from dashboard_fields import Field
     from dashboard_frames import Series
     from dashboard_queries import Panel
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
+
+    Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _GRID = "#2c3235"
 _FAINT = "#9fa7b3"
@@ -47,6 +51,19 @@ def curves(
         if not (field.custom("hideFrom") or {}).get("legend")
     ]
     _place(axes, width, height, legend(axes, width, height, panel, entries))
+    _lines(axes, width, panel, found, fields, shades)
+    field = field_of(panel.json, "")
+    _scale(axes, panel, [field, *fields], now, height)
+    for start, end, shade in marks:
+        axes.axvline(start, color=shade, lw=0.8, ls="--", alpha=0.8)
+        if end > start:
+            axes.axvspan(start, end, color=shade, alpha=0.04, lw=0)
+
+
+def _lines(
+    axes: Axes, width: int, panel: Panel, found: Sequence[Series], fields: Sequence[Field], shades: Sequence[str]
+) -> None:
+    """Draw each series."""
     names = {one.name: _gapped(one, panel.step) for one in found}
     stack: NDArray[np.float64] | None = None
     for one, field, shade in zip(found, fields, shades, strict=True):
@@ -61,37 +78,48 @@ def curves(
             stack = below + own
             axes.fill_between(grid, below, stack, color=shade, alpha=(field.custom("fillOpacity", 0) or 10) / 100, lw=0)
             at, values = grid, stack
-        style = {"dash": "--", "dot": ":"}.get((field.custom("lineStyle") or {}).get("fill", ""), "-")
-        lines = float(field.custom("lineWidth", 1))
-        kind = field.custom("drawStyle", "line")
-        opacity = field.custom("fillOpacity", 0) / 100
-        below_to = field.custom("fillBelowTo")
-        if below_to:
-            if below_to in names:
-                ends_at, ends = names[below_to]
-                both = np.union1d(at, ends_at)
-                axes.fill_between(
-                    both, _on(both, at, values), _on(both, ends_at, ends), color=shade, alpha=opacity, lw=0
-                )
-            else:
-                axes.text(0.5, 0.9, f"fillBelowTo {below_to!r} IS MISSING", color="red", transform=axes.transAxes)
-        elif opacity and kind == "line" and not stacked:
-            axes.fill_between(at, 0, values, color=shade, alpha=opacity, lw=0)
-        if kind == "bars":
-            axes.bar(at, values, panel.step * 0.9, color=shade, alpha=max(opacity, 0.4))
-        elif kind == "points":
-            axes.plot(at, values, ".", color=shade, ms=3)
-        elif lines:
-            steps = {"stepAfter": "steps-post", "stepBefore": "steps-pre"}.get(field.custom("lineInterpolation", ""), "default")
-            axes.plot(at, values, style, color=shade, lw=lines * 0.75, drawstyle=steps)
-            if len(one.at) < width / 20:
-                axes.plot(at, values, ".", color=shade, ms=4)
-    field = field_of(panel.json, "")
-    _scale(axes, panel, [field, *fields], now, height)
-    for start, end, shade in marks:
-        axes.axvline(start, color=shade, lw=0.8, ls="--", alpha=0.8)
-        if end > start:
-            axes.axvspan(start, end, color=shade, alpha=0.07, lw=0)
+        _line(axes, width, panel, one, field, shade, (at, values), names, stacked=stacked)
+
+
+def _line(
+    axes: Axes,
+    width: int,
+    panel: Panel,
+    one: Series,
+    field: Field,
+    shade: str,
+    curve: Curve,
+    names: Mapping[str, Curve],
+    *,
+    stacked: bool,
+) -> None:
+    """Draw one series, and what is filled below it."""
+    at, values = curve
+    style = {"dash": "--", "dot": ":"}.get((field.custom("lineStyle") or {}).get("fill", ""), "-")
+    lines = float(field.custom("lineWidth", 1))
+    kind = field.custom("drawStyle", "line")
+    opacity = field.custom("fillOpacity", 0) / 100
+    below_to = field.custom("fillBelowTo")
+    if below_to:
+        if below_to in names:
+            ends_at, ends = names[below_to]
+            both = np.union1d(at, ends_at)
+            axes.fill_between(both, _on(both, at, values), _on(both, ends_at, ends), color=shade, alpha=opacity, lw=0)
+        else:
+            axes.text(0.5, 0.9, f"fillBelowTo {below_to!r} IS MISSING", color="red", transform=axes.transAxes)
+    elif opacity and kind == "line" and not stacked:
+        axes.fill_between(at, 0, values, color=shade, alpha=opacity, lw=0)
+    if kind == "bars":
+        axes.bar(at, values, panel.step * 0.9, color=shade, alpha=max(opacity, 0.4))
+    elif kind == "points":
+        axes.plot(at, values, ".", color=shade, ms=3)
+    elif lines:
+        steps = {"stepAfter": "steps-post", "stepBefore": "steps-pre"}.get(
+            field.custom("lineInterpolation", ""), "default"
+        )
+        axes.plot(at, values, style, color=shade, lw=lines * 0.75, drawstyle=steps)
+        if len(one.at) < width / 20:
+            axes.plot(at, values, ".", color=shade, ms=4)
 
 
 def legend(
@@ -179,12 +207,10 @@ def heatmap(axes: Axes, width: int, height: int, panel: Panel, found: Sequence[S
     _times(axes, panel)
 
 
-def _outer(axes: Axes) -> Any:  # noqa: ANN401 - a transform
+def _outer(axes: Axes) -> Any:
     """Return the transform of the whole place of a panel's body, kept before the curve's own place is made smaller."""
     if not hasattr(axes, "whole"):
         box = axes.get_position()
-        from matplotlib.transforms import Bbox, BboxTransformTo, TransformedBbox
-
         figure = axes.figure
         axes.whole = BboxTransformTo(TransformedBbox(Bbox(box.get_points()), figure.transSubfigure))  # type: ignore[attr-defined]
     return axes.whole  # type: ignore[attr-defined]
@@ -257,6 +283,3 @@ def _times(axes: Axes, panel: Panel) -> None:
     axes.tick_params(colors=_FAINT, labelsize=7.5, length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-__all__ = ["colour", "curves", "heatmap", "legend", "timeline"]

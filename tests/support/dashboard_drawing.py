@@ -7,13 +7,14 @@ Not drawn: tooltips, links, anything that moves. What cannot be drawn says so in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dashboard_api import Refused
+from dashboard_api import RefusedError
 from dashboard_bodies import FAINT, Box, body
 from dashboard_fields import TEXT, colour
-from dashboard_queries import annotations, choose, panels, replaced, span_of
+from dashboard_queries import annotated, choose, panels, span_of
+from dashboard_variables import replaced
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dashboard_api import Api
-    from dashboard_queries import Panel, Variable
+    from dashboard_queries import Panel
+    from dashboard_variables import Variable
 
 Json = dict[str, Any]
 COLUMN, ROW, GAP, HEAD = 76, 38, 8, 70
@@ -84,7 +86,15 @@ class _Sheet:
         FigureCanvasAgg(self._figure)
 
     def text(
-        self, x: int, y: int, text: str, *, size: float = 9, weight: str = "normal", shade: str = TEXT, right: bool = False
+        self,
+        x: int,
+        y: int,
+        text: str,
+        *,
+        size: float = 9,
+        weight: str = "normal",
+        shade: str = TEXT,
+        right: bool = False,
     ) -> None:
         """Write a line whose top is at `y`."""
         self._figure.text(
@@ -106,7 +116,9 @@ class _Sheet:
         title = panel.title if len(panel.title) <= room else panel.title[: room - 1] + "…"
         if title:
             self.text(box.x + 8, box.y + 6, title, size=9.5, weight="bold")
-        inner = Box(box.x + 8, box.y + (_TITLE if title else 6), box.width - 16, box.height - (_TITLE if title else 6) - 6)
+        inner = Box(
+            box.x + 8, box.y + (_TITLE if title else 6), box.width - 16, box.height - (_TITLE if title else 6) - 6
+        )
         axes = self._figure.add_axes(
             (
                 inner.x / self._width,
@@ -118,7 +130,7 @@ class _Sheet:
         )
         try:
             body(axes, inner, panel, api, [(mark.start, mark.end, mark.shade) for mark in marks])
-        except Refused as error:
+        except RefusedError as error:
             axes.text(0.5, 0.5, f"REFUSED {error}"[:400], color="red", size=8, ha="center", wrap=True)
 
     def save(self, path: Path) -> None:
@@ -127,9 +139,7 @@ class _Sheet:
         self._figure.savefig(path, facecolor=self._figure.get_facecolor())
 
 
-def _laid_out(
-    dashboard: Json, chosen: Mapping[str, Variable], now: float
-) -> tuple[list[Panel], list[tuple[int, str]]]:
+def _laid_out(dashboard: Json, chosen: Mapping[str, Variable], now: float) -> tuple[list[Panel], list[tuple[int, str]]]:
     """Return panels at their places, folded rows unfolded, and the headings of rows (y, title).
 
     What is repeated stands beside the first, and pushes down what is below, as in Grafana.
@@ -162,7 +172,9 @@ def _laid_out(
             place(each)
             continue
         inside = each.get("panels", [])
-        title = replaced(each.get("title", ""), chosen, {}) + ("   (folded; drawn unfolded)" if each.get("collapsed") else "")
+        title = replaced(each.get("title", ""), chosen, {}) + (
+            "   (folded; drawn unfolded)" if each.get("collapsed") else ""
+        )
         headings.append((each["gridPos"]["y"] + more, title))
         for one in inside:
             place(one)
@@ -173,8 +185,6 @@ def _laid_out(
 
 def _at(panel: Panel, x: int, y: int, width: int | None = None) -> Panel:
     """Return a panel at another place."""
-    from dataclasses import replace
-
     return replace(panel, place=(x, y, width or panel.place[2], panel.place[3]))
 
 
@@ -183,7 +193,7 @@ def _marks(dashboard: Json, api: Api, chosen: Mapping[str, Variable], now: float
     shades = {each["name"]: colour(each.get("iconColor", "red")) for each in dashboard["annotations"]["list"]}
     on = {each["name"] for each in dashboard["annotations"]["list"] if each.get("enable")}
     found = []
-    for name, expr, step in annotations(dashboard, chosen, now):
+    for name, expr, step in annotated(dashboard, chosen, now):
         if name not in on:
             continue
         for line in api.through(expr, span_of(dashboard, now), step):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Json = dict[str, Any]
 Value = float | str | None
@@ -28,6 +28,7 @@ _NAMED = {
 }  # fmt: skip
 _IEC = ("B", "KiB", "MiB", "GiB", "TiB")
 _SI = ("B", "kB", "MB", "GB", "TB")
+_RATES = {"reqps": " req/s", "ops": " ops/s", "cps": " c/s", "eps": " evt/s", "mps": " msg/s", "rps": " rd/s"}
 _SHORT = ("", " K", " Mil", " Bil", " Tri")
 _SPANS = (("y", 31_536_000), ("weeks", 604_800), ("days", 86_400), ("hours", 3_600), ("mins", 60), ("s", 1))
 
@@ -43,7 +44,7 @@ class Field:
         """An id of Grafana's units."""
         return str(self.options.get("unit") or "none")
 
-    def custom(self, name: str, otherwise: object = None) -> Any:  # noqa: ANN401 - as JSON is
+    def custom(self, name: str, otherwise: object = None) -> Any:
         """Return an option of the kind of panel."""
         found = self.options.get("custom", {}).get(name)
         return otherwise if found is None else found
@@ -152,29 +153,26 @@ def written(value: float, unit: str, decimals: int | None, now: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if unit == "percentunit":
-        return f"{_fixed(100 * value, decimals)}%"
-    if unit == "percent":
-        return f"{_fixed(value, decimals)}%"
-    if unit in {"s", "ms", "dtdurations"}:
-        return _duration(value / 1_000 if unit == "ms" else value, decimals)
-    if unit in {"bytes", "decbytes"}:
-        return _scaled(value, 1_024 if unit == "bytes" else 1_000, _IEC if unit == "bytes" else _SI, decimals, " ")
-    if unit == "dateTimeFromNow":
-        ago = now - value / 1_000
-        return f"{_duration(abs(ago), 0)} ago" if ago >= 0 else f"in {_duration(-ago, 0)}"
     if unit.startswith("dateTime"):
-        return datetime.fromtimestamp(value / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    rates = {"reqps": " req/s", "ops": " ops/s", "cps": " c/s", "eps": " evt/s", "mps": " msg/s", "rps": " rd/s"}
-    if unit in rates:
-        return _scaled(value, 1_000, _SHORT, decimals, "") + rates[unit]
-    if unit == "short":
-        return _scaled(value, 1_000, _SHORT, decimals, "")
-    if unit == "none" or unit == "string":
-        return _fixed(value, decimals)
-    if unit.startswith("suffix:"):
-        return f"{_fixed(value, decimals)}{unit.removeprefix('suffix:')}"
-    return f"{_fixed(value, decimals)} [{unit}]"
+        return _date(value / 1_000, unit, now)
+    if unit in _RATES:
+        return _scaled(value, 1_000, _SHORT, decimals, "") + _RATES[unit]
+    ways: dict[str, Callable[[], str]] = {
+        "percentunit": lambda: f"{_fixed(100 * value, decimals)}%",
+        "percent": lambda: f"{_fixed(value, decimals)}%",
+        "s": lambda: _duration(value, decimals),
+        "ms": lambda: _duration(value / 1_000, decimals),
+        "dtdurations": lambda: _duration(value, decimals),
+        "bytes": lambda: _scaled(value, 1_024, _IEC, decimals, " "),
+        "decbytes": lambda: _scaled(value, 1_000, _SI, decimals, " "),
+        "short": lambda: _scaled(value, 1_000, _SHORT, decimals, ""),
+        "none": lambda: _fixed(value, decimals),
+        "string": lambda: _fixed(value, decimals),
+    }
+    if unit in ways:
+        return ways[unit]()
+    more = unit.removeprefix("suffix:") if unit.startswith("suffix:") else f" [{unit}]"
+    return f"{_fixed(value, decimals)}{more}"
 
 
 def reduced(values: Sequence[float], calc: str) -> float | None:
@@ -192,12 +190,17 @@ def reduced(values: Sequence[float], calc: str) -> float | None:
     return sums[calc]
 
 
+def _date(at: float, unit: str, now: float) -> str:
+    if unit != "dateTimeFromNow":
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{_duration(now - at, 0)} ago" if at <= now else f"in {_duration(at - now, 0)}"
+
+
 def _fixed(value: float, decimals: int | None) -> str:
     if decimals is None:
         size = abs(value)
         decimals = 0 if value == round(value) or size >= 1_000 else 1 if size >= 100 else 2 if size >= 1 else 3
-    text = f"{value:.{decimals}f}"
-    return text
+    return f"{value:.{decimals}f}"
 
 
 def _scaled(value: float, factor: int, names: Sequence[str], decimals: int | None, space: str) -> str:

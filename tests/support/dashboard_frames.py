@@ -100,7 +100,7 @@ def _merged(frames: Sequence[Sequence[Row]]) -> list[Row]:
     found: dict[tuple[tuple[str, Value], ...], Row] = {}
     for frame in frames:
         for row in frame:
-            key = tuple(sorted((name, value) for name, value in row.items() if not name.startswith(("Value", "Time"))))  # type: ignore[type-var]
+            key = tuple(sorted((name, value) for name, value in row.items() if not name.startswith(("Value", "Time"))))
             found.setdefault(key, {}).update(row)
     return list(found.values())
 

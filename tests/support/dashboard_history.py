@@ -1,6 +1,6 @@
 """A month in Prometheus' blocks: what backtests wrote, what rules record of it, and what would have rung.
 
-The month is replayed in steps of two hours, its last day in steps of ten minutes, and both are joined as one scrape would
+The month is replayed in steps of four hours, its last day in steps of a quarter, and both are joined as scrapes would
 have seen them: with `instance`, and with counters that go on. Recordings are made level by level, because promtool
 evaluates each by itself and sees no other. Between two steps Prometheus has to look back: start it with LOOK_BACK.
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from alert_scene import environment
@@ -21,6 +22,7 @@ from alert_stack import Prometheus
 from monitor.alerting.rules.rule import AlertRule, Recording, RuleFile
 from monitor.alerting.rules.text import text
 from monitor.clock import DAY, HOUR, MINUTE, SECOND, format_time
+from monitor.prometheus import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,12 +30,12 @@ if TYPE_CHECKING:
 
     from monitor.alerting.rules.rule import Group
 
-LOOK_BACK = "--query.lookback-delta=2h"
-FINE = 26 * HOUR
+LOOK_BACK = "--query.lookback-delta=4h"
+FINE = 25 * HOUR
 """Before the end: from when on in fine steps."""
-_WARM = 30 * HOUR
+_WARM = 25 * HOUR
 """What windows and counters of the fine replay need before that."""
-_STEP, _FINE_STEP = 2 * HOUR, 10 * MINUTE
+_STEP, _FINE_STEP = 4 * HOUR, 15 * MINUTE
 _WHOLE = 87_600
 """Hours of a block: one for all."""
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -45,16 +47,24 @@ Points = list[tuple[float, float]]
 def replayed(folder: Path, end: int, instance: str, more: Mapping[str, Mapping[str, Points]]) -> Path:
     """Return the month before `end`, epoch ms, as one text: of foldwatch.yaml and both logs in this folder.
 
-    `more`: name of a gauge -> labels -> points, which nobody replays.
+    `more`: name of a gauge -> labels -> points, instead of what is replayed of it.
     """
-    common = ["backtest", "--config", "foldwatch.yaml", "--predictions", "predictions.jsonl", "--labels", "labels.jsonl"]
+    common = [
+        "backtest",
+        "--config",
+        "foldwatch.yaml",
+        "--predictions",
+        "predictions.jsonl",
+        "--labels",
+        "labels.jsonl",
+    ]
     since = ["--start", format_time(end - FINE - _WARM)]
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "monitor", *common, *own, "--openmetrics", name],
             cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
-        for name, own in (("month.txt", ["--every", "2h"]), ("day.txt", ["--every", "10m", *since]))
+        for name, own in (("month.txt", ["--every", "4h"]), ("day.txt", ["--every", "15m", *since]))
     ]  # fmt: skip
     for child in running:
         _, said = child.communicate()
@@ -69,7 +79,8 @@ def blocks(folder: Path, history: Path, files: Iterable[RuleFile], end: int) -> 
     made = folder / "blocks"
     promtool("openmetrics", history, made)
     groups = [group for file in files for group in file.groups]
-    spans = ((end - 30 * DAY, end - FINE - 1, _STEP), (end - FINE, end, _FINE_STEP))
+    # Rules are evaluated at an offset within their interval: in thirds of a step, so that even the shortest window moves.
+    spans = ((end - 30 * DAY, end - FINE - 1, _STEP), (end - FINE, end, _FINE_STEP // 3))
     for number, level in enumerate(levels(groups)):
         with Prometheus(folder / "filling", blocks=made, options=(LOOK_BACK,)) as prometheus:
             for start, until, every in spans:
@@ -110,7 +121,9 @@ def levels(groups: Sequence[Group]) -> list[tuple[Group, ...]]:
     found = []
     for number in range(1 + max(of_level.values())):
         parts = (
-            replace(group, rules=tuple(r for r in group.rules if isinstance(r, Recording) and of_level[r.record] == number))
+            replace(
+                group, rules=tuple(r for r in group.rules if isinstance(r, Recording) and of_level[r.record] == number)
+            )
             for group in groups
         )
         found.append(tuple(group for group in parts if group.rules))
@@ -124,11 +137,13 @@ def promtool(kind: str, *words: object) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def _join(month: Path, day: Path, cut: float, instance: str, to: Path, more: Mapping[str, Mapping[str, Points]]) -> None:
+def _join(
+    month: Path, day: Path, cut: float, instance: str, to: Path, more: Mapping[str, Mapping[str, Points]]
+) -> None:
     """Write the month until `cut`, epoch s, and then the day; its counters go on where those of the month were."""
     coarse, kinds = _read(month)
     fine, fine_kinds = _read(day)
-    kinds |= fine_kinds
+    kinds = {name: kind for name, kind in (kinds | fine_kinds).items() if name not in more}
     with to.open("w") as file:
         for name in sorted(kinds):
             kind = kinds[name]
@@ -142,6 +157,8 @@ def _join(month: Path, day: Path, cut: float, instance: str, to: Path, more: Map
                     already = [value for at, value in whole if at < cut]
                     ahead = before[-1][1] - (already[-1] if already else 0.0)
                     after = [(at, value + ahead) for at, value in after]
+                if full == catalog.PREDICTIONS.name:
+                    before, after = _between(before, 10 * 60), _between(after, 60)
                 series = f'{full}{{instance="{instance}",{labels}}}'
                 file.write("".join(f"{series} {value!r} {at!r}\n" for at, value in (*before, *after)))
         for name, by_labels in sorted(more.items()):
@@ -151,11 +168,21 @@ def _join(month: Path, day: Path, cut: float, instance: str, to: Path, more: Map
         file.write("# EOF\n")
 
 
+def _between(points: Points, apart: float) -> Points:
+    """Return the points of a counter as scrapes would see it that moved evenly between them."""
+    found = points[:1]
+    for (at, value), (then, later) in pairwise(points):
+        steps = max(1, round((then - at) / apart))
+        found += [(at + (then - at) * n / steps, value + (later - value) * n / steps) for n in range(1, steps + 1)]
+    return found
+
+
 def _read(path: Path) -> tuple[dict[str, dict[str, Points]], dict[str, str]]:
     """Return name -> labels -> points, and family -> type."""
     found: dict[str, dict[str, Points]] = defaultdict(dict)
     kinds: dict[str, str] = {}
-    series, points = "", []
+    series = ""
+    points: Points = []
     with path.open() as file:
         for line in file:
             if line.startswith("#"):

@@ -6,7 +6,7 @@
         for target in panel.targets:
             api.through(target.expr, panel.span, panel.step)
 
-What is replaced how is what Grafana's own code does (templateSrv, and interpolateQueryExpr of its Prometheus).
+Variables are those of dashboard_variables.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dashboard_api import Span
+from dashboard_variables import ALL, Variable, options_of, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,60 +26,23 @@ if TYPE_CHECKING:
     from dashboard_api import Api
 
 Json = dict[str, Any]
-ALL = "$__all"
 SCRAPE = 15.0
 """Seconds between scrapes, as a data source of Grafana assumes where nobody says so."""
 POINTS = 600
 """How many points a panel is wide."""
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "M": 2_592_000.0, "y": 31_536_000.0}
+_UNITS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3_600.0,
+    "d": 86_400.0,
+    "w": 604_800.0,
+    "M": 2_592_000.0,
+    "y": 31_536_000.0,
+}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwMy])")
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
-_REFERENCE = re.compile(r"\$\{(?P<braced>\w+)(?::(?P<format>\w+))?\}|\$(?P<plain>\w+)|\[\[(?P<square>\w+)\]\]")
-_LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\)", re.DOTALL)
-_QUERY_RESULT = re.compile(r"query_result\((.+)\)", re.DOTALL)
 _LEGEND = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What a person chooses from."""
-
-    name: str
-    kind: str
-    """query, datasource, custom, interval, constant, textbox."""
-    multi: bool
-    include_all: bool
-    all_value: str
-    options: tuple[str, ...]
-    """What there is to choose."""
-    chosen: tuple[str, ...]
-    """What is chosen: (ALL,), or some of the options."""
-    query: str = ""
-    """As it was asked."""
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """What is chosen, one by one."""
-        return self.options if self.chosen == (ALL,) else self.chosen
-
-    def only(self, *values: str) -> Variable:
-        """Return the variable with something else chosen."""
-        return Variable(
-            self.name, self.kind, self.multi, self.include_all, self.all_value, self.options, values, self.query
-        )
-
-    def text(self, format_: str | None, *, promql: bool) -> str:
-        """Return what stands in a text for the variable."""
-        if self.chosen == (ALL,) and self.all_value:
-            return self.all_value
-        values = self.values
-        if format_ is not None:
-            return _formatted(values, format_)
-        if not promql:
-            return ",".join(values) if len(values) == 1 else "{" + ",".join(values) + "}"
-        if not (self.multi or self.include_all):
-            return ",".join(values).replace("\\", "\\\\").replace("'", "\\\\'")
-        return _alternatives([_escaped(value) for value in values])
 
 
 @dataclass(frozen=True)
@@ -147,7 +111,7 @@ def choose(
         query = each.get("query", "")
         asked = query.get("query", "") if isinstance(query, dict) else query
         asked = replaced(asked, found, macros(span, 60.0), promql=True)
-        options = _options(kind, asked, each.get("regex", ""), int(each.get("sort") or 0), api, span)
+        options = options_of(kind, asked, each.get("regex", ""), int(each.get("sort") or 0), api, span)
         include_all = bool(each.get("includeAll"))
         stored = each.get("current", {}).get("value", [])
         stored = [stored] if isinstance(stored, str) else list(stored or [])
@@ -181,7 +145,7 @@ def panels(dashboard: Json, chosen: Mapping[str, Variable], now: float) -> Itera
             dashboard["uid"],
             replaced(each.get("title", ""), scoped, {}),
             each["type"],
-            tuple(place.get(name, 0) for name in "xywh"),  # type: ignore[arg-type]
+            tuple(place.get(name, 0) for name in "xywh"),
             span,
             step,
             tuple(_target(one, scoped, macros(span, step)) for one in targets),
@@ -189,7 +153,7 @@ def panels(dashboard: Json, chosen: Mapping[str, Variable], now: float) -> Itera
         )
 
 
-def annotations(dashboard: Json, chosen: Mapping[str, Variable], now: float) -> Iterator[tuple[str, str, float]]:
+def annotated(dashboard: Json, chosen: Mapping[str, Variable], now: float) -> Iterator[tuple[str, str, float]]:
     """Yield name, query and step of each annotation that asks Prometheus."""
     span = span_of(dashboard, now)
     for each in dashboard.get("annotations", {}).get("list", []):
@@ -215,20 +179,6 @@ def macros(span: Span, step: float, scrape: float = SCRAPE) -> dict[str, str]:
         "__from": f"{span.start * 1000:.0f}",
         "__to": f"{span.end * 1000:.0f}",
     }
-
-
-def replaced(text: str, chosen: Mapping[str, Variable], known: Mapping[str, str], *, promql: bool = False) -> str:
-    """Return a text with every variable replaced that there is; others stay as they are."""
-
-    def value(found: re.Match[str]) -> str:
-        name = found["braced"] or found["plain"] or found["square"]
-        if name in known:
-            return known[name]
-        if name in chosen:
-            return chosen[name].text(found["format"], promql=promql)
-        return found[0]
-
-    return _REFERENCE.sub(value, text)
 
 
 def seconds(text: str) -> float:
@@ -270,63 +220,6 @@ def _target(one: Json, scoped: Mapping[str, Variable], known: Mapping[str, str])
         bool(one.get("instant")),
         one.get("format") == "table",
     )
-
-
-def _options(kind: str, asked: str, regex: str, order: int, api: Api, span: Span) -> tuple[str, ...]:
-    if kind == "datasource":
-        return (asked,)
-    if kind in {"custom", "interval"}:
-        return tuple(part.strip().rpartition(" : ")[2] for part in asked.split(","))
-    if kind in {"constant", "textbox"}:
-        return (asked,)
-    if kind != "query":
-        return ()
-    if found := _LABEL_VALUES.fullmatch(asked.strip()):
-        values = api.label_values(found["label"], found["selector"], span)
-    elif result := _QUERY_RESULT.fullmatch(asked.strip()):
-        values = [f"{line.labels} {line.values[-1]:g}" for line in api.at(result[1], span.end)]
-    else:
-        raise ValueError(f"a variable that asks {asked!r}: teach dashboard_queries.py how")
-    if regex:
-        pattern = re.compile(regex.strip("/"))
-        hits = [found for value in values if (found := pattern.search(value))]
-        values = [(hit["value"] if "value" in pattern.groupindex else hit[1] if pattern.groups else hit[0]) for hit in hits]
-    return _sorted(tuple(dict.fromkeys(values)), order)
-
-
-def _sorted(values: tuple[str, ...], order: int) -> tuple[str, ...]:
-    """Return options in the order of a variable: 0 as they come; odd numbers ascending, even ones descending."""
-    if not order:
-        return values
-
-    def natural(value: str) -> list[tuple[int, float, str]]:
-        parts = re.split(r"(\d+)", value)
-        return [(0, float(part), "") if part.isdigit() else (1, 0.0, part) for part in parts if part]
-
-    numbers = {3, 4, 7, 8}
-    return tuple(sorted(values, key=natural if order in numbers else lambda v: [(1, 0.0, v)], reverse=order % 2 == 0))
-
-
-def _formatted(values: Sequence[str], format_: str) -> str:
-    """Return values as `${name:format}` writes them."""
-    if format_ == "regex":
-        return _alternatives([re.sub(r"[\\^$*+?.()|[\]{}/]", r"\\\g<0>", value) for value in values])
-    if format_ in {"raw", "csv", "text"}:
-        return ",".join(values)
-    if format_ == "pipe":
-        return "|".join(values)
-    if format_ == "doublequote":
-        return ",".join(f'"{value}"' for value in values)
-    raise ValueError(f"the format {format_!r} of a variable: teach dashboard_queries.py how")
-
-
-def _alternatives(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else f"({'|'.join(values)})"
-
-
-def _escaped(value: str) -> str:
-    """Return a value as part of a regular expression within a string of PromQL."""
-    return re.sub(r"[$^*{}\[\]'+?.()|]", r"\\\\\g<0>", value.replace("\\", "\\\\\\\\"))
 
 
 def _moment(text: str, now: float) -> float:

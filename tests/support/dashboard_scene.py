@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +19,15 @@ from typing import TYPE_CHECKING, Self
 from urllib.request import urlopen
 
 import dashboard_story as story
-from alert_scene import Daemon, environment
+from alert_scene import Daemon
 from alert_stack import Prometheus, free_port, until
-from dashboard_history import LOOK_BACK, blocks, replayed
+from dashboard_history import LOOK_BACK, blocks, promtool, replayed
+from dashboard_past import made_up
 
 from monitor.alerting import names
 from monitor.alerting.rules.files import rule_files
 from monitor.alerting.rules.text import text
+from monitor.cli import main
 from monitor.clock import MINUTE, SECOND
 from monitor.config import load
 
@@ -68,10 +68,10 @@ class Scene:
 
 
 @contextmanager
-def filled(folder: Path, broker: Broker) -> Iterator[Scene]:
-    """Run it all; everything ends at the end."""
+def filled(folder: Path, broker: Broker, *, past: bool = False) -> Iterator[Scene]:
+    """Run it all; everything ends at the end. `past`: make up a day of what only a daemon tells, to look at."""
     port = free_port()
-    end = int(time.time() * 1_000) // (10 * MINUTE) * (10 * MINUTE)
+    end = int(time.time() * 1_000) // (15 * MINUTE) * (15 * MINUTE)
     history = folder / "history"
     history.mkdir(parents=True)
     logs = story.written(history, end)
@@ -85,12 +85,16 @@ def filled(folder: Path, broker: Broker) -> Iterator[Scene]:
         (folder / path.name).write_bytes(path.read_bytes())
     with ExitStack() as held:
         with ThreadPoolExecutor(1) as pool:
-            filling = pool.submit(lambda: blocks(folder, replayed(history, end, f"127.0.0.1:{port}", _before_the_change(end)), files, end))
+            filling = pool.submit(
+                lambda: blocks(folder, replayed(history, end, f"127.0.0.1:{port}", _before_the_change(end)), files, end)
+            )
             for topic, messages in zip(topics, logs.events(), strict=False):
                 broker.produce(topics[topic], messages)
             made = filling.result()
         daemon = held.enter_context(Daemon(folder))
         until(lambda: _predictions(daemon) >= len(logs.predictions), "the daemon has read the month")
+        if past:
+            _make_up(folder, daemon, f'instance="127.0.0.1:{port}",job="{story.JOB}"', end / SECOND, made)
         held.enter_context(_Traffic(broker, topics["predictions"], topics["labels"]))
         prometheus = held.enter_context(
             Prometheus(
@@ -110,19 +114,11 @@ def filled(folder: Path, broker: Broker) -> Iterator[Scene]:
 
 
 def _build_baselines(folder: Path) -> None:
-    """Build every baseline, all at once: two cores do it in a few seconds."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "monitor", "baseline", "build", "--model", model, "--version", version]
-            + ["--predictions", f"{model}-{version}.csv", "--output", f"{model}-{version}.json"]
-            + ["--scheme", "stratified"],
-            cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        for model, version in story.baselines()
-    ]  # fmt: skip
-    for child in running:
-        _, said = child.communicate()
-        assert child.returncode == 0, said
+    """Build every baseline."""
+    for model, version in story.baselines():
+        of = f"{folder}/{model}-{version}"
+        words = ["--model", model, "--version", version, "--scheme", "stratified"]
+        assert main(["baseline", "build", *words, "--predictions", f"{of}.csv", "--output", f"{of}.json"]) == 0
 
 
 def _write_rules(folder: Path, files: Sequence[RuleFile]) -> list[Path]:
@@ -134,6 +130,18 @@ def _write_rules(folder: Path, files: Sequence[RuleFile]) -> list[Path]:
         path.write_text(re.sub(r"\b(interval|for): \w+", r"\1: 1s", text(file)))
         paths.append(path)
     return paths
+
+
+def _make_up(folder: Path, daemon: Daemon, labels: str, end: float, into: Path) -> None:
+    """Make a past of what the history does not tell."""
+    with urlopen(f"{daemon.url}/metrics") as answer:
+        scrape = answer.read().decode()
+    scrape += "# TYPE up gauge\nup 1\n# TYPE scrape_duration_seconds gauge\nscrape_duration_seconds 0.02\n"
+    scrape = re.sub(r"^([a-z_]+)\{", rf"\1{{{labels},", scrape, flags=re.MULTILINE)
+    scrape = re.sub(r"^([a-z_]+) ", rf"\1{{{labels}}} ", scrape, flags=re.MULTILINE)
+    known = set(re.findall(r"^# TYPE (\S+)", (folder / "history/history.txt").read_text(), re.MULTILINE))
+    (folder / "past.txt").write_text(made_up(scrape, known, end))
+    promtool("openmetrics", folder / "past.txt", into)
 
 
 def _before_the_change(end: int) -> dict[str, dict[str, list[tuple[float, float]]]]:

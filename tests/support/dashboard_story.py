@@ -1,8 +1,8 @@
 """A month of two models, up to now, in which something happens that every panel of a dashboard should show.
 
-`churn` is deployed anew sixteen hours ago and breaks two hours later: who leaves is predicted to stay. It stays broken.
-`tickets` was deployed anew twelve days ago, broke for a day at once, and has been well ever since. Labels come late, some
-days late, some twice, some are taken back, some for predictions that never were; some events are no events at all.
+`churn` is deployed anew five hours ago and breaks an hour later: who leaves is predicted to stay. It stays broken.
+`tickets` was deployed anew twelve days ago, broke for a day at once, and has been well ever since. Labels come
+late, some twice, some are taken back, some are for predictions that never were; some events are no events at all.
 `fraud` fell silent two days ago.
 """
 
@@ -36,7 +36,7 @@ models:
   churn:
     classes: [stay, leave]
     positive: leave
-    windows: [1h, 24h]
+    windows: [24h]
     label_horizon: 1h
     baseline: {"3": churn-3.json, "4": churn-4.json}
     owner: team-growth
@@ -52,7 +52,7 @@ models:
     owner: team-desk
     objectives:
       - {name: right, metric: accuracy, window: 24h, kind: occurrences, target: 0.93}
-      - {name: spam-precision, metric: precision, class: spam, window: 24h, margin: 0.05, target: 0.9}
+      - {name: steady, metric: accuracy, window: 24h, margin: 0.05, target: 0.9}
   fraud:
     classes: [honest, fraud]
     windows: [24h]
@@ -87,17 +87,17 @@ CHURN = Told(
     "churn",
     ("stay", "leave"),
     (0.65, 0.35),
-    110,
+    70,
     6 * MINUTE,
-    ((DAYS * DAY, "3"), (16 * HOUR, "4")),
+    ((DAYS * DAY, "3"), (5 * HOUR, "4")),
     (0.96, 0.97),
-    ((14 * HOUR, 0, "leave", 0.25),),
+    ((4 * HOUR, 0, "leave", 0.25),),
 )
 TICKETS = Told(
     "tickets",
     ("billing", "delivery", "returns", "spam"),
     (0.4, 0.3, 0.2, 0.1),
-    60,
+    45,
     80 * MINUTE,
     ((DAYS * DAY, "1"), (12 * DAY, "2")),
     (0.97, 0.97, 0.95, 0.93),
@@ -107,7 +107,7 @@ FRAUD = Told(
     "fraud",
     ("honest", "fraud"),
     (0.9, 0.1),
-    30,
+    20,
     30 * MINUTE,
     ((DAYS * DAY, "1"),),
     (0.98, 0.9),
@@ -152,7 +152,7 @@ def log_of(told: Told, end: int, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def labels_of(told: Told, log: pl.DataFrame, end: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Return the labels that came until `end`: some never come, some are corrected or repeated, some nobody waits for."""
+    """Return the labels that came until `end`: some never do, some are corrected or repeated, some nobody waits for."""
     came = log.filter(pl.Series(rng.random(len(log)) < 0.97)).select("prediction_id", "model", "y_true", "labelled_at")
     again = came.sample(fraction=0.01, seed=1)
     corrected = came.sample(fraction=0.01, seed=2).with_columns(
@@ -213,7 +213,7 @@ def baselines() -> Iterator[tuple[str, str]]:
 
 
 def live(number: int, now: int) -> tuple[list[bytes], list[bytes]]:
-    """Return one burst of what goes on at `now`, of both models: `churn` is still broken. `number` tells bursts apart."""
+    """Return a burst of what goes on at `now`, of both models: `churn` is still broken. `number` tells bursts apart."""
     predictions: list[dict[str, object]] = []
     labels: list[dict[str, object]] = []
     for told in (CHURN, TICKETS):
@@ -229,7 +229,13 @@ def live(number: int, now: int) -> tuple[list[bytes], list[bytes]]:
             )
             labels.append({"prediction_id": id_, "model": told.model, "y_true": true, "labelled_at": now})
     nobody = {"prediction_id": "x", "model": "of somebody else", "predicted_at": now, "y_pred": "a", "version": "1"}
-    unknown = {"prediction_id": f"odd-{number}", "model": "churn", "version": "4", "predicted_at": now, "y_pred": "gone"}
+    unknown = {
+        "prediction_id": f"odd-{number}",
+        "model": "churn",
+        "version": "4",
+        "predicted_at": now,
+        "y_pred": "gone",
+    }
     bad = [json.dumps(nobody).encode(), json.dumps(unknown).encode(), b"this is no event"]
     return [*map(_line, predictions), *bad], list(map(_line, labels))
 
