@@ -1,26 +1,41 @@
-"""What the edges cost: a scrape of 5,000 series over HTTP while the page is read, and `foldwatch --help`.
+"""What the edges cost: scrapes of 5,000 series, plain and over TLS with either login, and `foldwatch --help`.
 
     python benchmarks/serve.py
 
-The reference of the scrape is prometheus_client's own server with as many gauges, in the same run.
+A scrape is timed from its connection to its last byte, on a new connection each (with the handshake) and on one that
+stays, as Prometheus' does; client and server share this process. The reference is prometheus_client's own server with
+as many gauges, plain and over TLS, in the same run; it keeps no connection and knows no login.
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import resource
+import secrets
+import shutil
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import bcrypt
 import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from certificates import Certificates, certify  # type: ignore[import-not-found] # the tests' own, see the line above
+
 from monitor import __version__
-from monitor.config import Duration, Export, ModelSettings, ServerSettings, Settings
+from monitor.config import Auth, Duration, Export, ModelSettings, ServerSettings, Settings, Tls
 from monitor.counts import Layout, tally_labelled, tally_predicted
 from monitor.report.snapshot import Snapshot
 from monitor.serve import Probes, Server
@@ -29,8 +44,9 @@ from monitor.statistics.report import Maturity, Report
 from monitor.statistics.terms import WindowCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+PROBES = Probes(lambda: None, lambda: None)
 SERIES = 5_000
 CLASSES = 50
 TRIES = 50
@@ -87,33 +103,86 @@ def snapshot() -> Snapshot:
     )
 
 
-def scraped(address: tuple[str, int]) -> tuple[float, int]:
-    """Return the median milliseconds of a scrape on a new connection, and how many series it holds."""
+@dataclass(frozen=True)
+class Way:
+    """How a client comes to /metrics."""
+
+    address: tuple[str, int]
+    tls: ssl.SSLContext | None = None
+    login: str | None = None
+    """The header `Authorization`."""
+
+    def connected(self) -> http.client.HTTPConnection:
+        """Return a client, which connects when it asks."""
+        if self.tls is None:
+            return http.client.HTTPConnection(*self.address, timeout=10)
+        return http.client.HTTPSConnection(*self.address, timeout=10, context=self.tls)
+
+    def asked(self, connection: http.client.HTTPConnection) -> bytes:
+        """Return what a scrape on this connection gets."""
+        connection.request("GET", "/metrics", headers={} if self.login is None else {"Authorization": self.login})
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != HTTPStatus.OK:
+            sys.exit(f"a scrape was answered with {answer.status}")
+        return body
+
+
+def scraped(way: Way, *, stays: bool = False) -> tuple[float, int]:
+    """Return the median milliseconds of a scrape on a new connection, or on one that stays, and how many series."""
     took = []
-    body = b""
+    connection = way.connected()
+    body = way.asked(connection) if stays else b""
     for _ in range(TRIES):
         begun = time.perf_counter()
-        connection = http.client.HTTPConnection(*address, timeout=10)
-        connection.request("GET", "/metrics")
-        body = connection.getresponse().read()
-        connection.close()
+        connection = connection if stays else way.connected()
+        body = way.asked(connection)
+        if not stays:
+            connection.close()
         took.append((time.perf_counter() - begun) * 1e3)
+    connection.close()
     return statistics.median(took), sum(not line.startswith(b"#") for line in body.splitlines())
 
 
-def stock(series: int) -> float:
-    """Return the milliseconds of a scrape of prometheus_client's own server with so many gauges."""
+def stock(series: int, made: Certificates | None = None) -> float:
+    """Return the milliseconds of a scrape of prometheus_client's own server with so many gauges, or over TLS."""
     registry = CollectorRegistry()
     gauge = Gauge("stock_ratio", "A gauge.", ["model", "version", "window", "class"], registry=registry)
     for i in range(series):
         gauge.labels("bench", "1", "24h", f"class-{i}").set(i / series)
-    server, thread = start_http_server(0, "127.0.0.1", registry)
+    file = None if made is None else str(made.server)
+    server, thread = start_http_server(0, "127.0.0.1", registry, certfile=file, keyfile=file)
     try:
-        return scraped(("127.0.0.1", server.server_port))[0]
+        return scraped(Way(("127.0.0.1", server.server_port), None if made is None else trusting(made)))[0]
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def trusting(made: Certificates) -> ssl.SSLContext:
+    """Return a client's TLS that knows the authority."""
+    return ssl.create_default_context(cafile=str(made.ca))
+
+
+def encrypted(folder: Path, made: Certificates, shown: Snapshot) -> Iterator[tuple[str, float, float, int]]:
+    """Yield, for either login over TLS, its name, the milliseconds on a new and on one connection, and how many series.
+
+    A login by password takes bcrypt's time once: cost 12, as the documentation says.
+    """
+    token, password = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
+    (folder / "token").write_text(f"{token}\n")
+    (folder / "users").write_text(f"reader:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(12)).decode()}\n")
+    settings = ServerSettings(("127.0.0.1", 0), Tls(made.server, made.server), Auth(folder / "token", folder / "users"))
+    basic = base64.b64encode(f"reader:{password}".encode()).decode()
+    with Server(settings, PROBES, shown) as server:
+        for name, login in (("bearer", f"Bearer {token}"), ("basic", f"Basic {basic}")):
+            way = Way(server.address, trusting(made), login)
+            first = timed(partial(way.asked, way.connected()))
+            fresh, series = scraped(way)
+            kept, _ = scraped(way, stays=True)
+            print(f"  TLS, {name}: the very first scrape {first:.1f} ms")
+            yield name, fresh, kept, series
 
 
 def whole_process(*arguments: str) -> float:
@@ -133,20 +202,37 @@ def timed(work: Callable[[], object]) -> float:
 def main() -> int:
     """Print the table; 1 when a must is missed."""
     shown = snapshot()
-    with Server(ServerSettings(("127.0.0.1", 0)), Probes(lambda: None, lambda: None), shown) as server:
-        published = timed(lambda: server.publish(shown))
-        took, series = scraped(server.address)
-    rows = [
-        Row(f"scrape of {series:,} series", took, 50, 10),
-        Row("foldwatch --help, whole process", whole_process("-m", "monitor", "--help"), 500, 200),
-    ]
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = certify(shutil.which("openssl") or "openssl", folder / "certificates")
+        with Server(ServerSettings(("127.0.0.1", 0)), PROBES, shown) as server:
+            published = timed(lambda: server.publish(shown))
+            took, series = scraped(Way(server.address))
+            kept, _ = scraped(Way(server.address), stays=True)
+        rows.append(Row(f"scrape of {series:,} series", took, 50, 10))
+        rows.append(Row("the same on one connection", kept, 50, 10))
+        before = resident()
+        for login, fresh, stayed, series in encrypted(folder, made, shown):
+            rows.append(Row(f"scrape of {series:,} series, TLS, {login}", fresh, 60, 30))
+            rows.append(Row("the same on one connection", stayed, 60, 15))
+        more = resident() - before
+        plain, over_tls = stock(series), stock(series, made)
+    rows.append(Row("foldwatch --help, whole process", whole_process("-m", "monitor", "--help"), 500, 200))
     print(f"{'what':52} {'measured':>12} {'must':>8} {'goal':>8}  verdict")
     for row in rows:
         print(row)
     print(f"  rendering, once per evaluation: {published:.0f} ms")
-    print(f"  prometheus_client's own server, as many series: {stock(series):.1f} ms a scrape")
-    print(f"  python -c pass: {whole_process('-c', 'pass'):.0f} ms; peak memory {peak():.0f} MB")
+    print(f"  prometheus_client's own server, as many series: {plain:.1f} ms a scrape, {over_tls:.1f} ms over TLS")
+    print(f"  python -c pass: {whole_process('-c', 'pass'):.0f} ms")
+    print(f"  memory: {resident():.0f} MB, {peak():.0f} MB at most; TLS and logins took {more:.1f} MB of it")
     return int(any(row.missed for row in rows))
+
+
+def resident() -> float:
+    """Return the memory of this process in MB."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def peak() -> float:

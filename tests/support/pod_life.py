@@ -42,6 +42,8 @@ class Pod:
     """A client's TLS context."""
     headers: dict = field(default_factory=dict)
     """What a client says who may read."""
+    prefix: list = field(default_factory=list)
+    """Words before the command."""
     lives: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -87,7 +89,7 @@ class Pod:
             command=self.manifest.command,
             network=self.network,
         )
-        life = Life(command, self.folder, self.folder / f"life-{len(self.lives)}.log", self)
+        life = Life([*self.prefix, *command], self.folder, self.folder / f"life-{len(self.lives)}.log", self)
         self.lives.append(life)
         return life
 
