@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
 from monitor.serve.exchange import Exchange, Outlet
-from monitor.serve.refused import WORDS, refusal
+from monitor.serve.refused import NOT_ENCRYPTED, WORDS, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,8 +72,8 @@ class Connection(asyncio.BufferedProtocol):
         self.address: Final = address
         self.trusted = ""
         """By which authorities the client was let in; empty without client certificates."""
-        self.sent_away = False
-        """Whether we end it; else the client does."""
+        self.made = False
+        """Whether the handshake is over."""
         self._accepted = accepted
         self._terms, self._limits, self._gone = terms, terms.limits, gone
         self._loop = asyncio.get_running_loop()
@@ -86,11 +86,6 @@ class Connection(asyncio.BufferedProtocol):
         self._discarded = 0
 
     @property
-    def made(self) -> bool:
-        """Whether the handshake is over."""
-        return self._transport is not None
-
-    @property
     def waits_since(self) -> float | None:
         """Since when the client keeps us waiting; None while we are at work for it."""
         at_work = self._phase is Phase.ANSWER and self._exchange.answering and not self._exchange.held_up
@@ -98,11 +93,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def give_way(self) -> None:
         """Leave at once, whatever is under way."""
-        self.sent_away = True
         if self._transport is not None:
             self._transport.abort()
             return
-        # asyncio owns the descriptor by now, or is about to: who closed it here would close somebody else's.
+        # asyncio has the descriptor by now: who closed it here might close somebody else's.
         with suppress(OSError):
             self._accepted.shutdown(socket.SHUT_RDWR)
 
@@ -117,11 +111,29 @@ class Connection(asyncio.BufferedProtocol):
         elif self._phase not in {Phase.LINGER, Phase.CLOSING}:
             self._close(self._limits.linger_seconds)
 
+    # The handshake, as encrypted.py tells of it.
+
+    def arrived(self, transport: asyncio.Transport) -> None:
+        """Expect that TLS is agreed upon."""
+        self._transport = transport
+        self._enter(Phase.HANDSHAKE, self._limits.handshake_seconds)
+
+    def disagreed(self) -> None:
+        """Count it, and let the client read why."""
+        self._terms.refusals.count("handshake")
+        self._linger()
+
+    def not_encrypted(self) -> None:
+        """Tell who speaks plain HTTP where to ask."""
+        if self._transport is not None:
+            self._transport.write(refusal(HTTPStatus.BAD_REQUEST, NOT_ENCRYPTED, self._terms.headers))
+        self.disagreed()
+
     # What asyncio tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request."""
-        self._transport, self._buffer = cast("asyncio.Transport", transport), bytearray(_READ)
+        self.made, self._transport, self._buffer = True, cast("asyncio.Transport", transport), bytearray(_READ)
         self._transport.set_write_buffer_limits(high=_HELD)
         self._exchange.connection_made(Outlet(self._transport, self))
         self._enter(Phase.HEAD, self._limits.head_seconds)
@@ -131,12 +143,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
         self._phase = Phase.CLOSING
-        self._exchange.connection_lost(exc)
+        if self.made:
+            self._exchange.connection_lost(exc)
         self._gone(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own signature
         """Return where to read to: so little that no client fills the memory."""
-        return memoryview(self._buffer)  # which asyncio's TLS cuts: of a bytearray it would cut a copy
+        return memoryview(self._buffer)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came."""
@@ -159,8 +172,7 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Stay until a request that is under way is answered; leave otherwise."""
         self._exchange.last()
-        half_open = self._transport is not None and self._transport.get_extra_info("sslcontext") is None
-        return half_open and self._phase is Phase.ANSWER and self._exchange.answering
+        return self._phase is Phase.ANSWER and self._exchange.answering
 
     def pause_writing(self) -> None:
         """Learn that the client does not read."""
@@ -275,6 +287,8 @@ class Connection(asyncio.BufferedProtocol):
         elif self._phase is Phase.ANSWER and not self._exchange.answering and self._drained:
             self._enter(Phase.IDLE, self._limits.idle_seconds)
         else:
-            if self._phase is Phase.ANSWER or not self._drained:
+            if self._phase is Phase.HANDSHAKE:
+                self._terms.refusals.count("handshake")
+            elif self._phase is Phase.ANSWER or not self._drained:
                 self._terms.refusals.count("too_slow")
             self._abort()

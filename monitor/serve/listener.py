@@ -1,4 +1,4 @@
-"""A listener: takes connections in, agrees upon TLS where there is any, and knows who is connected."""
+"""A listener: takes connections in, and knows who is connected."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import asyncio
 import errno
 import socket
 from contextlib import suppress
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from monitor.errors import InputError, Problem
 from monitor.serve.connection import Connection, Terms
-from monitor.serve.refused import NOT_ENCRYPTED, refusal
+from monitor.serve.encrypted import Encrypted
 from monitor.serve.seats import Seats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from monitor.serve.tls import Keyring
 
 _BACKLOG: Final = 512
@@ -24,8 +21,6 @@ _REST_SECONDS: Final = 0.1
 """After a connection could not be accepted."""
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """The system cannot give us another descriptor."""
-_HELLO: Final = b"\x16"
-"""The first byte of whoever speaks TLS."""
 
 
 def bound(listen: tuple[str, int], key: str) -> socket.socket:
@@ -51,7 +46,6 @@ class Listener:
         self._socket, self._terms, self._keyring = listening, terms, keyring
         self._seats: Seats[Connection] = Seats(terms.limits.places(), terms.refusals)
         self._left = asyncio.Event()
-        self._arrivals: set[asyncio.Task[None]] = set()
         self._socket.setblocking(False)  # noqa: FBT003 - the library's own signature
         self.accepting: Final = asyncio.get_running_loop().create_task(self._accept())
         """Ends only with `close`, or with a fault of ours."""
@@ -59,11 +53,8 @@ class Listener:
     def distrust(self) -> None:
         """Let those go whom authorities let in that are not in force any more."""
         for guest in self._seats.guests():
-            self._check(guest)
-
-    def _check(self, guest: Connection) -> None:
-        if self._keyring is not None and guest.made and guest.trusted != self._keyring.trusted:
-            guest.retire()
+            if self._keyring is not None and guest.made and guest.trusted != self._keyring.trusted:
+                guest.retire()
 
     async def close(self) -> None:
         """Accept nobody any more, let answers that are under way be read, and end within `stop_seconds`."""
@@ -102,71 +93,16 @@ class Listener:
                 continue
             guest = Connection(accepted, str(peer[0]), self._terms, self._leave)
             if self._seats.admit(guest):
-                arrival = loop.create_task(self._let_in(guest, accepted))
-                self._arrivals.add(arrival)
-                arrival.add_done_callback(self._arrivals.discard)
+                await self._let_in(guest, accepted)
             else:
                 accepted.close()
             await asyncio.sleep(0)  # a crowd at the door does not keep those inside waiting
 
     async def _let_in(self, guest: Connection, accepted: socket.socket) -> None:
-        """Agree upon TLS where there is any. Whatever goes wrong is the end of this connection alone."""
+        """Hand over to asyncio, which closes the descriptor from now on."""
+        protocol = guest if self._keyring is None else Encrypted(guest, self._keyring)
         try:
-            if self._keyring is None:
-                await asyncio.get_running_loop().connect_accepted_socket(lambda: guest, accepted)
-            elif await self._speaks_tls(accepted):
-                await self._shake_hands(guest, accepted, self._keyring)
-            else:
-                accepted.close()
-        except OSError:
-            if not guest.sent_away:
-                self._terms.refusals.count("handshake")
-        finally:
-            if not guest.made:
-                self._leave(guest)
-
-    async def _shake_hands(self, guest: Connection, accepted: socket.socket, keyring: Keyring) -> None:
-        """Hand over to asyncio, which closes the descriptor from now on, with what is in force at this moment."""
-        limits = self._terms.limits
-        guest.trusted = keyring.trusted
-        await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: guest,
-            accepted,
-            ssl=keyring.context,
-            ssl_handshake_timeout=limits.handshake_seconds,
-            ssl_shutdown_timeout=limits.answer_seconds,
-        )
-        self._check(guest)
-
-    async def _speaks_tls(self, accepted: socket.socket) -> bool:
-        """Wait for the first byte, before anything costs memory. Who speaks plain HTTP is told; False then."""
-        loop = asyncio.get_running_loop()
-        came: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(accepted, _noted(came))
-        try:
-            async with asyncio.timeout(self._terms.limits.handshake_seconds):
-                await came
-        except TimeoutError:
-            self._terms.refusals.count("handshake")
-            return False
-        finally:
-            loop.remove_reader(accepted)
-        with suppress(OSError):  # the client is gone
-            first = accepted.recv(1, socket.MSG_PEEK)
-            if first == _HELLO:
-                return True
-            if first:
-                self._terms.refusals.count("handshake")
-                accepted.recv(self._terms.limits.head_bytes)  # what stays unread would throw our words away
-                accepted.send(refusal(HTTPStatus.BAD_REQUEST, NOT_ENCRYPTED, self._terms.headers))
-        return False
-
-
-def _noted(came: asyncio.Future[None]) -> Callable[[], None]:
-    """Return what notes, once, that something came."""
-
-    def note() -> None:
-        if not came.done():
-            came.set_result(None)
-
-    return note
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, accepted)
+        except OSError:  # the client is gone
+            accepted.close()
+            self._leave(guest)
