@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from monitor.report.page import content_security_policy
 from monitor.serve.access import Guard
-from monitor.serve.headers import Headed, fixed_headers
+from monitor.serve.headers import HEADERS, Headed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,9 +55,7 @@ class Pieces(Response):
             await send({"type": "http.response.body", "body": body[at : at + _PIECE], "more_body": more})
 
 
-def application(
-    showcase: Showcase, probes: Probes, auth: Auth | None, refusals: Refusals, *, encrypted: bool
-) -> ASGIApp:
+def application(showcase: Showcase, probes: Probes, auth: Auth | None, refusals: Refusals) -> ASGIApp:
     """Return what `listen` answers. Every path but the probes needs credentials where `auth` asks for them.
 
     Raises InputError where the files of `auth` cannot be used.
@@ -89,12 +87,12 @@ def application(
     ]
     everything = _routed(routes, _EVERYWHERE)
     guarded = everything if auth is None else Guard(everything, auth, refusals)
-    return Headed(ServerErrorMiddleware(guarded), fixed_headers(encrypted=encrypted))
+    return Headed(ServerErrorMiddleware(guarded), HEADERS)
 
 
 def probes_application(showcase: Showcase, probes: Probes) -> ASGIApp:
     """Return what `probes` answers: the two of them, to anyone, and nothing else."""
-    return Headed(_routed(_probe_routes(showcase, probes), _PROBES), fixed_headers(encrypted=False))
+    return Headed(_routed(_probe_routes(showcase, probes), _PROBES), HEADERS)
 
 
 def _probe_routes(showcase: Showcase, probes: Probes) -> list[Route]:

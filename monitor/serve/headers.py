@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ALWAYS: Final = {
+HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -20,13 +20,7 @@ _ALWAYS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_ENCRYPTED: Final = {"Strict-Transport-Security": "max-age=86400"}
-"""A day, and this host alone: browsers hold it against every port of the host, and others may live there."""
-
-
-def fixed_headers(*, encrypted: bool) -> Mapping[str, str]:
-    """Return the headers that every answer carries. `encrypted`: whether it goes over TLS."""
-    return _ALWAYS | (_ENCRYPTED if encrypted else {})
+"""Not among them: Strict-Transport-Security. Browsers hold it against every port of a host, and others live there."""
 
 
 class Headed:

@@ -21,7 +21,7 @@ from monitor.errors import InputError
 from monitor.serve.application import application, probes_application
 from monitor.serve.connection import Terms
 from monitor.serve.exchange import Exchange
-from monitor.serve.headers import fixed_headers
+from monitor.serve.headers import HEADERS
 from monitor.serve.limits import Limits
 from monitor.serve.listener import Listener, bound
 from monitor.serve.refusals import Refusals
@@ -59,12 +59,9 @@ class Server:
         """
         self._limits, self._refusals, self._showcase = limits, Refusals(), Showcase(snapshot)
         problems: list[Problem] = []
-        tls, auth, second, encrypted = settings.tls, settings.auth, settings.probes, settings.tls is not None
+        tls, auth, second = settings.tls, settings.auth, settings.probes
         self._keyring = None if tls is None else _tried(problems, lambda: Keyring(tls))
-        answers = _tried(
-            problems,
-            lambda: application(self._showcase, probes, auth, self._refusals, encrypted=encrypted),
-        )
+        answers = _tried(problems, lambda: application(self._showcase, probes, auth, self._refusals))
         own = _tried(problems, lambda: bound(settings.listen, "server.listen"))
         other = None if second is None else _tried(problems, lambda: bound(second, "server.probes"))
         if problems or answers is None or own is None:
@@ -74,9 +71,9 @@ class Server:
             raise InputError(*problems)
         self._socket, self._probes_socket = own, other
         self._address, self._probes_address = _address(own), None if other is None else _address(other)
-        self._scheme = "https" if encrypted else "http"
-        self._terms = _terms(answers, limits, self._refusals, encrypted=encrypted)
-        self._probe_terms = _terms(probes_application(self._showcase, probes), limits, self._refusals, encrypted=False)
+        self._scheme = "http" if tls is None else "https"
+        self._terms = _terms(answers, limits, self._refusals)
+        self._probe_terms = _terms(probes_application(self._showcase, probes), limits, self._refusals)
         self._stopping: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
 
@@ -184,7 +181,7 @@ def _address(listening: socket.socket) -> tuple[str, int]:
     return str(host), int(port)
 
 
-def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals, *, encrypted: bool) -> Terms:
+def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals) -> Terms:
     """Return what the connections of one listener have together."""
     config = uvicorn.Config(
         answers,
@@ -201,4 +198,4 @@ def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals, *, encrypted: b
         h11_max_incomplete_event_size=limits.head_bytes,
     )
     config.load()
-    return Terms(limits, refusals, fixed_headers(encrypted=encrypted), config, ServerState())
+    return Terms(limits, refusals, HEADERS, config, ServerState())

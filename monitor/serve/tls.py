@@ -94,7 +94,7 @@ def _agreed(tls: Tls) -> tuple[ssl.SSLContext, str]:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
     context.set_alpn_protocols(["http/1.1"])
     # A session that is taken up again asks for no certificate: an expired one would go on for hours.
     context.num_tickets = 0

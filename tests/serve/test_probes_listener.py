@@ -37,7 +37,6 @@ def test_everything_else_is_404_there(server, path):
     status, headers, body = ask(server.probes_address, path)
     assert (status, headers["X-Content-Type-Options"]) == (404, "nosniff")
     assert body == "not found: there are /-/healthy and /-/ready\n"
-    assert headers["Strict-Transport-Security"] is None
 
 
 def test_there_is_authentication_on_the_first_listener_but_for_the_probes(server, known_client):

@@ -52,7 +52,7 @@ def test_everything_is_answered_over_tls_and_the_url_says_so(server, trusting_cl
     for path in ("/metrics", "/", "/api/v1/report", "/api/v1/objectives", "/-/healthy", "/-/ready"):
         status, headers, body = ask(server, path, context=trusting_client)
         assert (status, bool(body)) == (200, True)
-        assert headers["Strict-Transport-Security"] == "max-age=86400"
+        assert headers["Strict-Transport-Security"] is None
 
 
 def test_the_newest_version_is_agreed_upon_and_http_1_1_by_name(server, authorities):
@@ -92,7 +92,7 @@ def test_who_speaks_plain_http_is_told_where_to_ask(server):
     status, headers, body = ask(server)
     assert (status, headers["Connection"]) == (400, "close")
     assert "https://" in body
-    assert server.refused()["handshake"] == 1
+    until(lambda: server.refused()["handshake"] == 1)
 
 
 def test_a_client_needs_a_certificate_where_authorities_are_named(closed, trusting_client, known_client):
