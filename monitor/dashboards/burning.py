@@ -43,10 +43,11 @@ def burn_rates(levels: Sequence[Level], severity: str) -> sdk.Panel:
         f"of the period. It {_WHAT[severity]} while both windows of a pair are above their dashed line ({pairs}).",
         "no events in these windows",
     )
-    queries = [Query(_burn(window), span(window)) for window in windows]
+    queries = [Query(_burn(window), f"{span(window)} (limit {_limit(own, window)})") for window in windows]
     colours = ((-1.0, GREEN), *((limit, _COLOURS[severity]) for limit in limits))
     scale = Scale("suffix:x", 2, 0, limits=colours)
-    return repeated(course(words, queries, scale, width=24, lines=limits), "slo", per_line=2)
+    panel = course(words, queries, scale, width=24, lines=limits)
+    return repeated(panel, "slo", per_line=2)
 
 
 def budget_states() -> sdk.Panel:
@@ -61,6 +62,11 @@ def budget_states() -> sdk.Panel:
     expr = f"max by (slo) (\n{either(*numbers.values())}\n)"
     mappings = named({str(number): (word, colour) for number, (_, word, colour) in enumerate(_NUMBERED)})
     return states(words, [Query(expr, "{{slo}}")], mappings, width=12)
+
+
+def _limit(levels: Sequence[Level], window: int) -> str:
+    """Return above which burn rate a window rings together with its other one."""
+    return " or ".join(f"{float(level.factor):g}" for level in levels if window in {level.short, level.long})
 
 
 def _burn(window: int) -> str:

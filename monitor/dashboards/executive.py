@@ -11,7 +11,7 @@ from monitor.dashboards.annotations import marks
 from monitor.dashboards.bands import band
 from monitor.dashboards.board import EXECUTIVE, ON_CALL, board, leading_to
 from monitor.dashboards.layout import Section
-from monitor.dashboards.looks import AMBER, GREEN, GREY, NO_LIMIT, PLAIN, RED
+from monitor.dashboards.looks import AMBER, BLUE, GREEN, GREY, NO_LIMIT, PLAIN, RED
 from monitor.dashboards.panels import COUNT, Scale, Words, bars, look, override, stats
 from monitor.dashboards.queries import (
     HEADLINE,
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 BUDGET: Final = Scale("percentunit", 0, 0, 1, ((NO_LIMIT, RED), (0.25, AMBER), (0.5, GREEN)))
 """What is left of an error budget."""
-_POINTS: Final = Scale("percentunit", 1, limits=((NO_LIMIT, RED), (0.0, GREEN)))
+_POINTS: Final = Scale("percentunit", 1, limits=((NO_LIMIT, RED), (-0.05, AMBER), (-0.02, BLUE)))
+"""A small difference is no news: whether one is sure is what the verdict says."""
 _NONE_IS_GOOD: Final[Limits] = ((0, GREEN), (1, RED))
 _LABELLED: Final = Scale("percentunit", 0, 0, 1, ((0, RED), (0.5, AMBER), (0.8, GREEN)))
 _CHOSEN: Final = (MODEL, VERSION, WHOLE, WINDOW, MATURE)
@@ -73,13 +74,15 @@ def budget_left(*matchers: str, width: int, height: int) -> sdk.Panel:
     left = either(
         f"{by} ({recorded(rules.BUDGET_LEFT, *matchers)})", f"{by} ({series(catalog.SLO_BUDGET_LEFT, *matchers)})"
     )
+    worst_first = f"sort(\n{left}\n)"
     words = Words(
         "Error budget left",
         "How much may still go wrong in this period, for each promise (model: objective). Full is untouched, empty is "
-        "spent: then change nothing about the model that is no repair. Grey or missing: no events yet.",
+        "spent: then change nothing about the model that is no repair. The emptiest stands first. Grey or missing: no "
+        "events yet.",
         "no promise has a budget with events yet",
     )
-    panel = bars(words, [Query(left, "{{model}}: {{slo}}", instant=True)], BUDGET, width=width, height=height)
+    panel = bars(words, [Query(worst_first, "{{model}}: {{slo}}", instant=True)], BUDGET, width=width, height=height)
     chosen = {"model": "${__field.labels.model}", "slo": "${__field.labels.slo}"}
     look(panel).defaults.links = [leading_to(ON_CALL, "How it burns", **chosen)]
     return panel

@@ -141,7 +141,10 @@ def _rates() -> sdk.Panel:
         "no predictions",
     )
     return course(
-        words, [Query(rate(catalog.PREDICTIONS, "version", MODEL), "{{version}}")], Scale("reqps", 2, 0), width=_THIRD
+        words,
+        [Query(rate(catalog.PREDICTIONS, "version", MODEL), "version {{version}}")],
+        Scale("reqps", 2, 0),
+        width=_THIRD,
     )
 
 

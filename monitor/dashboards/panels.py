@@ -20,6 +20,7 @@ SOURCE: Final = common.DataSourceRef("prometheus", "${datasource}")
 _LAST: Final = ["lastNotNull"]
 _THIN: Final = 1.5
 _PER_LINE: Final = 3
+_HEADROOM: Final = 1.1
 Limits = tuple[tuple[float, str], ...]
 """Colours from values on, ascending."""
 
@@ -103,7 +104,7 @@ def course(
     lines: Sequence[float] = (),
     stacked: bool = False,
 ) -> sdk.Panel:
-    """Return curves over time. Gaps stay gaps; `lines` are limits that are drawn across."""
+    """Return curves over time. Gaps stay gaps; `lines` are limits that are drawn across, all in sight."""
     panel = panel_of("timeseries", words, queries, scale, width, height)
     panel.options = timeseries.Options(
         legend=common.VizLegendOptions(
@@ -119,6 +120,7 @@ def course(
         show_points=common.VisibilityMode.AUTO,
         span_nulls=False,
         thresholds_style=common.GraphThresholdsStyleConfig(style),
+        axis_soft_max=_HEADROOM * max(lines) if lines else None,
         stacking=common.StackingConfig(common.StackingMode.NORMAL if stacked else common.StackingMode.NONE, "A"),
     )
     look(panel).defaults.color = sdk.FieldColor(sdk.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)

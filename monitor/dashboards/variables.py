@@ -45,6 +45,8 @@ _SEVERAL: Final[Mapping[str, tuple[str, str]]] = {
 }
 """The same of those of which several may be chosen, all to begin with."""
 _LABEL_OF: Final = {"headline": "metric"}
+_BEGINS: Final = {"metric": "recall"}
+"""What is chosen at first where it is among the values: most objectives are about it."""
 
 
 def source() -> sdk.VariableModel:
@@ -77,6 +79,7 @@ def typed(name: str, label: str, text: str) -> sdk.VariableModel:
 def _asked(name: str, label: str, among: str, sort: VariableSort) -> sdk.VariableModel:
     """Return a variable whose values Prometheus tells whenever the time that is shown changes."""
     query = f"label_values({among}, {_LABEL_OF.get(name, name)})"
+    begins = _BEGINS.get(name)
     return sdk.VariableModel(
         sdk.VariableType.QUERY,
         name,
@@ -88,4 +91,5 @@ def _asked(name: str, label: str, among: str, sort: VariableSort) -> sdk.Variabl
         sort=sort,
         options=[],
         regex="",
+        current=sdk.VariableOption(selected=True, text=begins, value=begins) if begins else None,
     )

@@ -44,16 +44,13 @@ def work() -> tuple[sdk.Panel, ...]:
             "Processors",
             "How many processors the daemon keeps busy. 1 for long means that it cannot do more.",
             [(f"sum(rate({series('process_cpu_seconds_total')}[$__rate_interval]))", "busy")],
-            Scale("none", 2, 0),
+            Scale("none", None, 0),
         ),
         _one(
             "File descriptors",
-            "Files and connections that are open, and how many may be.",
-            [
-                (f"max({series('process_open_fds')})", "open"),
-                (f"max({series('process_max_fds')})", "allowed"),
-            ],
-            COUNT,
+            "How many of the files and connections that may be open are open. At 100 % nobody can connect any more.",
+            [(f"max({series('process_open_fds')} / {series('process_max_fds')})", "open, of those allowed")],
+            Scale("percentunit", None, 0),
         ),
         _one(
             "State on disk",

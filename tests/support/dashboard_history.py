@@ -79,7 +79,7 @@ def blocks(folder: Path, history: Path, files: Iterable[RuleFile], end: int) -> 
     made = folder / "blocks"
     promtool("openmetrics", history, made)
     groups = [group for file in files for group in file.groups]
-    # Rules are evaluated at an offset within their interval: in thirds of a step, so that even the shortest window moves.
+    # Rules are evaluated at an offset within their interval: thirds of a step, so that even the shortest window moves.
     spans = ((end - 30 * DAY, end - FINE - 1, _STEP), (end - FINE, end, _FINE_STEP // 3))
     for number, level in enumerate(levels(groups)):
         with Prometheus(folder / "filling", blocks=made, options=(LOOK_BACK,)) as prometheus:
