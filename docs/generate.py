@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
+    from monitor.prometheus.metric import Metric
+
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by `make docs` from the code: change the docstrings there. -->"
 ABOUT_REPORT = """\
@@ -45,7 +47,7 @@ FIRING = ("alert", "severity", "source", "at", "reason")
 """Keys of `objectives.firing_entry`."""
 ABOUT_METRICS = """\
 Every name that `/metrics` shows, from the start of the process. `segment=""` is everything. Which metrics and segments
-are exported is set by [`export`](configuration.md)."""
+are exported is set by [`export`](configuration.md); how many series that makes: [cardinality](../cardinality.md)."""
 ABOUT_DASHBOARDS = """\
 What each panel says of itself in Grafana. `$model` and the like stand for what is chosen above a dashboard. *One a
 class* and *one an objective*: drawn once for each of those that are chosen. How to get them into Grafana:
@@ -227,7 +229,12 @@ def _of_objectives() -> Iterable[str]:
 def metrics() -> str:
     """Return the page about what `/metrics` exports: the catalog."""
     rows = [
-        (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help)
+        (
+            f"`{metric.name}`",
+            metric.kind,
+            ", ".join(f"`{label}`" for label in metric.labels),
+            metric.help + _buckets(metric),
+        )
         for metric in CATALOG
     ]
     parts = [
@@ -237,6 +244,11 @@ def metrics() -> str:
         table(("name", "type", "labels", "meaning"), rows),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _buckets(metric: Metric) -> str:
+    """Return the ends of a histogram's buckets in words; nothing of any other metric."""
+    return f" Buckets end at {', '.join(f'{end:g}' for end in metric.buckets)}." if metric.buckets else ""
 
 
 def configuration() -> str:

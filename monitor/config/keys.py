@@ -61,7 +61,13 @@ EXPORT_METRICS = Key(
     "`[recall, precision, f1, accuracy]`",
 )
 EXPORT_SEGMENTS = Key("segments", kinds.BOOLEAN, "Whether segments are exported too.", default=False, without="`false`")
-MAX_SERIES = Key("max_series", kinds.COUNT, "The most series that are exported.", 10_000, "`10000`")
+MAX_SERIES = Key(
+    "max_series",
+    kinds.COUNT,
+    "The most series of versions that are exported: segments give way first, metrics of objectives last.",
+    10_000,
+    "`10000`",
+)
 EXPORT_TABLE = Table("export", "What Prometheus gets.", (EXPORT_METRICS, EXPORT_SEGMENTS, MAX_SERIES))
 
 # --- models ------------------------------------------------------------------------------------------------------

@@ -36,8 +36,9 @@ class _Part:
 
     order: tuple[int, int]
     """Those of lower order come first."""
-    size: int
     make: Callable[[], Iterable[Sample]]
+    size: Callable[[], int]
+    """How many `make` makes: for those that are left out, which are not made."""
 
 
 def capped(
@@ -55,10 +56,14 @@ def capped(
     samples: list[Sample] = []
     left_out = 0
     for part in sorted(_parts(settings, windows, folds, activity), key=lambda part: part.order):
-        if left_out or len(samples) + part.size > settings.export.max_series:
-            left_out += part.size  # and all that comes after it: nothing slips past what matters more
+        if left_out:
+            left_out += part.size()
+            continue
+        found = list(part.make())
+        if len(samples) + len(found) <= settings.export.max_series:
+            samples += found
         else:
-            samples += part.make()
+            left_out = len(found)  # and all that comes after it: nothing slips past what matters more
     return samples, left_out
 
 
@@ -96,16 +101,20 @@ def _parts(
         scored = {version: scores for (of, version), scores in folds.items() if of == name}
         at = places({*model.baseline, *scored}, predictions, (window.version for window in shown[name]))
         for sample in seen(model, predictions):
-            yield _Part((at[sample[1]["version"]], _SEEN), 1, partial(iter, (sample,)))
+            yield _part((at[sample[1]["version"]], _SEEN), [sample])
         for window in shown[name]:
             place = at[window.version]
             for result in window.metrics:
                 rank = rank_of(settings.export, model, window.segment, result.metric, result.class_)
                 if rank is not None:
-                    order = (_PROMISED, _MEASURED, _SEGMENTS)[rank]
-                    yield _Part((place, order), size_of(result), partial(of_result, window, result))
+                    order = place, (_PROMISED, _MEASURED, _SEGMENTS)[rank]
+                    yield _Part(order, partial(of_result, window, result), partial(size_of, result))
             if window.segment is None:
-                yield _Part((place, _FOLDS), confusion_size(window), partial(of_confusion, window))
+                yield _Part((place, _FOLDS), partial(of_confusion, window), partial(confusion_size, window))
         for version, scores in sorted(scored.items()):
-            found = list(of_folds(settings, name, version, scores))
-            yield _Part((0, _FOLDS), len(found), partial(iter, found))
+            yield _part((0, _FOLDS), list(of_folds(settings, name, version, scores)))
+
+
+def _part(order: tuple[int, int], found: list[Sample]) -> _Part:
+    """Return a part of samples that are made already."""
+    return _Part(order, partial(iter, found), partial(len, found))

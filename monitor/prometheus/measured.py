@@ -69,7 +69,17 @@ def of_result(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
     }
     if result.class_ is not None:
         labels["class"] = result.class_
-    for metric, value in zip(_families(result), _values(result), strict=True):
+    to = catalog.measured(result.metric, result.class_)
+    values = (
+        (catalog.SUPPORT if result.metric == "support" else to.value, result.value),
+        (to.lower, result.lower),
+        (to.upper, result.upper),
+        (to.baseline, result.baseline),
+        (to.baseline_lower, result.baseline_lower),
+        (to.baseline_upper, result.baseline_upper),
+        (to.labels, result.n),
+    )
+    for metric, value in values:
         if value is not None:
             yield metric, labels, value
     if result.verdict is not None:
@@ -79,23 +89,7 @@ def of_result(window: WindowResult, result: MetricResult) -> Iterator[Sample]:
 
 def size_of(result: MetricResult) -> int:
     """Return how many series `of_result` makes of a result."""
+    corridor = (result.baseline, result.baseline_lower, result.baseline_upper)
+    values = (result.value, result.lower, result.upper, *corridor, result.n)
     verdicts = 0 if result.verdict is None else len(VERDICTS)
-    return verdicts + sum(value is not None for value in _values(result))
-
-
-def _families(result: MetricResult) -> tuple[Metric, ...]:
-    """Return the families of a result, in the order of `_values`."""
-    value, *others = catalog.measured(result.metric, result.class_).families
-    return catalog.SUPPORT if result.metric == "support" else value, *others
-
-
-def _values(result: MetricResult) -> tuple[float | None, ...]:
-    return (
-        result.value,
-        result.lower,
-        result.upper,
-        result.baseline,
-        result.baseline_lower,
-        result.baseline_upper,
-        result.n,
-    )
+    return verdicts + sum(value is not None for value in values)
