@@ -47,7 +47,7 @@ models:
   tickets:
     classes: [billing, delivery, returns, spam]
     windows: [24h]
-    label_horizon: 6h
+    label_horizon: 1h
     baseline: {"1": tickets-1.json, "2": tickets-2.json}
     owner: team-desk
     objectives:
@@ -56,7 +56,7 @@ models:
   fraud:
     classes: [honest, fraud]
     windows: [24h]
-    label_horizon: 6h
+    label_horizon: 1h
     baseline: {"1": fraud-1.json}
     owner: team-risk
     objectives:
@@ -98,7 +98,7 @@ TICKETS = Told(
     ("billing", "delivery", "returns", "spam"),
     (0.4, 0.3, 0.2, 0.1),
     45,
-    80 * MINUTE,
+    12 * MINUTE,
     ((DAYS * DAY, "1"), (12 * DAY, "2")),
     (0.97, 0.97, 0.95, 0.93),
     ((12 * DAY, 11 * DAY, "returns", 0.3),),
@@ -108,7 +108,7 @@ FRAUD = Told(
     ("honest", "fraud"),
     (0.9, 0.1),
     20,
-    30 * MINUTE,
+    9 * MINUTE,
     ((DAYS * DAY, "1"),),
     (0.98, 0.9),
     (),
