@@ -131,6 +131,39 @@ def counted(text):
     return {s.labels["version"]: s.value for s in samples(text) if s.name == "foldwatch_predictions_total"}
 
 
+def test_a_producer_that_writes_a_new_version_into_each_event_leaves_the_others_as_they_are():
+    many = 200
+    settings = replace(live(baseline={"3": None}), export=Export(max_series=1_000))
+    flood = [
+        {
+            "prediction_id": f"f{i}", "model": "churn", "version": f"build-{i:05}", "predicted_at": made.START - 1,
+            "y_pred": "leave",
+        }
+        for i in range(many)
+    ]  # fmt: skip
+    kept = history("churn", "3", ("stay", "leave"), made.START, hours=1)
+    busy = history("churn", "busy", ("stay", "leave"), made.START, hours=1)
+    with running(settings, ManualClock(made.START)) as (daemon, source, seconds):
+        calm = evaluated(daemon, source, seconds, [kept, busy])
+        source.feed(predictions=lines_of(flood))
+
+        def told():
+            seconds.now += HOUR
+            return value(scrape(daemon), "foldwatch_series_left_out") > 0
+
+        until(told, "the cap to be reached")
+        text = scrape(daemon)
+
+    def ours(text):
+        return [(s.name, s.labels, s.value) for s in samples(text) if s.labels.get("version") in ("3", "busy")]
+
+    assert ours(text) == ours(calm)
+    assert len(ours(text)) > 60
+    of_flood = {s.labels["version"] for s in samples(text) if s.labels.get("version", "").startswith("build-")}
+    assert 20 <= len(of_flood) < many
+    assert len(samples(text)) < 1_000 + 150
+
+
 def test_a_version_that_nobody_uses_any_more_is_retired_and_comes_back_with_its_count():
     clock = ManualClock(made.START)
     with running(live(baseline={"3": None}), clock) as (daemon, source, seconds):

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 import fabricated as made
+from filled import scored_baseline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
@@ -21,6 +22,7 @@ from monitor.prometheus.collector import SnapshotCollector
 from monitor.prometheus.openmetrics import OpenMetricsWriter
 from monitor.report.snapshot import Activity
 from monitor.statistics.budget import Tally
+from monitor.statistics.fold_scores import FoldScores
 from monitor.statistics.report import Maturity
 
 CHURN = made.churn()
@@ -87,6 +89,39 @@ def test_it_tells_at_each_report_what_a_scrape_of_that_moment_would():
                     expected[sample.name, labels, as_of] = sample.value
     assert len(expected) > 1_000
     assert samples(text) == expected
+
+
+def test_folds_and_what_is_compared_with_are_told_too_where_baselines_are_given():
+    of = made.churn()
+    baseline = scored_baseline(of)
+    windows = in_time(replayed())
+    at = windows[0].as_of
+    file = io.BytesIO()
+    with OpenMetricsWriter(SETTINGS, 6 * HOUR, {("churn", "3"): baseline}) as writer:
+        writer.add(windows[0])
+        writer.receive(at, {"churn": Activity(predictions={"3": 4})})
+        writer.finish(file)
+    text = file.getvalue().decode()
+    folds = points(text, "foldwatch_class_fold_ratio")
+    recall = [dict(labels)["fold"] for labels in folds if {("metric", "recall"), ("class", "leave")} <= set(labels)]
+    assert recall == ["0", "1", "2", "3", "4"]
+    assert {moment for course in folds.values() for moment, _ in course} == {at}
+    scores = FoldScores.of(baseline).metrics["recall"][:, 1].tolist()
+    assert [
+        course[0][1] for labels, course in folds.items() if {("metric", "recall"), ("class", "leave")} <= set(labels)
+    ] == scores
+    ((labels, course),) = points(text, "foldwatch_model_info").items()
+    assert (dict(labels)["baseline_sha256"], course) == (baseline.content_hash, [(at, 1.0)])
+    assert len(points(text, "foldwatch_confusion")) == 4
+
+
+def test_of_many_versions_the_counters_are_capped_too_the_busiest_first():
+    of = replace(SETTINGS, export=Export(max_series=5))
+    counts = {f"v{i}": i for i in range(30)} | {"3": 0}
+    text = written(lambda writer: writer.receive(made.START, {"churn": Activity(predictions=counts)}), of)
+    seen = [dict(labels)["version"] for labels in points(text, "foldwatch_predictions_total")]
+    assert len(seen) == 5
+    assert set(seen) <= {f"v{i}" for i in range(10, 30)}
 
 
 def test_families_are_whole_in_the_order_of_the_catalog_and_end_with_the_mark():
