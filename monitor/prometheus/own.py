@@ -54,9 +54,11 @@ class Meter:
 
 def footprint() -> Mapping[str, float]:
     """Return what this process takes of the machine now, by series; nothing where the system does not tell (/proc)."""
-    return {
-        sample.name: sample.value for family in ProcessCollector(registry=None).collect() for sample in family.samples
-    }
+    try:
+        families = list(ProcessCollector(registry=None).collect())
+    except ValueError:  # a limit that is no number
+        return {}
+    return {sample.name: sample.value for family in families for sample in family.samples}
 
 
 def of_operation(operation: Operation) -> Iterator[Sample]:

@@ -61,6 +61,15 @@ def test_what_is_on_the_disk_is_told_in_bytes_and_memory_is_on_none(state, tmp_p
     assert told is None if isinstance(state, MemoryState) else told == own > 0
 
 
+def test_a_folder_that_cannot_be_seen_any_more_is_no_reason_to_stop(tmp_path):
+    state = RocksState(tmp_path / "state", SETTINGS.models)
+    (tmp_path / "state").rename(tmp_path / "elsewhere")
+    assert state.stored_bytes() == 0
+    (tmp_path / "elsewhere").rename(tmp_path / "state")
+    assert state.stored_bytes() > 0
+    state.close()
+
+
 def test_each_id_has_one_row_however_often_it_comes(state):
     fetched = state.fetch("m", ids("a", "b", "a"), ids("c", "b"))
     assert len(fetched.rows) == 3

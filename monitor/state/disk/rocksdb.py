@@ -181,11 +181,11 @@ class Database:
             self._database.write(batch.content)
 
     def size(self) -> int:
-        """Return the bytes of all files of the folder. One that goes away meanwhile is not counted."""
+        """Return the bytes of all files of the folder, as far as they can be seen: a number to look at ends nothing."""
         found = 0
-        with os.scandir(self._path) as entries:
+        with suppress(OSError), os.scandir(self._path) as entries:
             for entry in entries:
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError):  # compaction takes files away meanwhile
                     found += entry.stat(follow_symlinks=False).st_size
         return found
 
