@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting import names as alerts
+from monitor.alerting.rules.promql import indented
 from monitor.dashboards.board import ON_CALL, leading_to
 from monitor.dashboards.looks import AMBER, GREEN, GREY, NO_LIMIT, RED, named, worded
 from monitor.dashboards.meanings import MEANINGS
 from monitor.dashboards.panels import COUNT, Scale, Words, override, stats
-from monitor.dashboards.queries import LOUD, OURS, alerts_of, at_the_end, recorded, zero_where
+from monitor.dashboards.queries import LOUD, OURS, alerts_of, at_the_end, either, recorded, zero_where
 from monitor.dashboards.tables import Column, rows
 
 if TYPE_CHECKING:
@@ -78,11 +79,9 @@ def failing_rules() -> sdk.Panel:
 
 def firing() -> sdk.Panel:
     """Return which alerts fire, with what they mean and a link to what to do."""
-    labels = ", ".join(label for label in _SHOWN if label != "meaning")
-    ours = f'alertname=~"{OURS}"'
-    rings = f"max by ({labels}) ({alerts_of(ours)})"
-    since = f"max by ({labels}) (time() - {recorded('ALERTS_FOR_STATE', ours)})"
-    expr = f'label_join(\n  {since}\n  and\n  {rings}\n, "meaning", "", "alertname")'
+    # What is joined by `or` keeps its order: the loudest first, which no column says in its alphabet.
+    loudest_first = (alerts.CRITICAL, alerts.WARNING, alerts.INFORMATION)
+    expr = f'label_join(\n{indented(either(*map(_since, loudest_first)))}\n, "meaning", "", "alertname")'
     words = Words(
         "What fires, and what to do",
         "Each alert that fires, for how long its reason has lasted, and where to look first. Its name leads to its "
@@ -104,7 +103,15 @@ def firing() -> sdk.Panel:
         override(_SHOWN["slo"], links=[here]),
     ]
     columns = [Column("For", expr, Scale("dtdurations", limits=((NO_LIMIT, GREY),)))]
-    return rows(words, _SHOWN, columns, width=24, height=7, sort=("Severity", False), more=more)
+    return rows(words, _SHOWN, columns, width=24, height=7, more=more)
+
+
+def _since(severity: str) -> str:
+    """Return for how long each alert of a severity that fires has had its reason."""
+    labels = ", ".join(label for label in _SHOWN if label != "meaning")
+    ours = (f'alertname=~"{OURS}"', f'severity="{severity}"')
+    rings = f"max by ({labels}) ({alerts_of(*ours)})"
+    return f"max by ({labels}) (time() - {recorded('ALERTS_FOR_STATE', *ours)})\nand\n{rings}"
 
 
 def _at(severity: str) -> str:
