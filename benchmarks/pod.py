@@ -35,6 +35,7 @@ from pod_day import A_SECOND, BASE, REGIONS, THRESHOLD, ids_of, leaves, scores_o
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from broker import Broker, free_ports  # type: ignore[import-not-found] # the tests' own, found through the line above
+from pod_checkout import room_of_checkout  # type: ignore[import-not-found] # the same
 from pod_life import Pod  # type: ignore[import-not-found] # the same
 from pod_manifest import Manifest  # type: ignore[import-not-found] # the same
 
@@ -146,7 +147,8 @@ def placed(folder: Path, broker: Broker, prefix: list[str] | None = None) -> Ite
     source["bootstrap_servers"] = [broker.bootstrap]
     for role in ("predictions", "labels", "dead_letters"):
         source[role]["topic"] = broker.topic(role.replace("_", "-"), 1 if role == "dead_letters" else 2)
-    pod = Pod(manifest, folder, yaml.safe_dump(told), prefix=prefix or [])
+    root, mounts = room_of_checkout(folder / "room")
+    pod = Pod(manifest, root, folder, yaml.safe_dump(told), mounts=mounts, prefix=prefix or [])
     try:
         yield pod
     finally:

@@ -5,11 +5,11 @@ import time
 import pytest
 from faults_end import ends_well
 from faults_scene import until
-from pod_life import STOPS_WITHIN, Life, PodScene, comparable, events_of, recent
+from pod_life import STOPS_WITHIN, Life, PodScene, comparable, events_of
 from pod_manifest import Manifest
 
 SEED = 7
-PIECE = 20
+PIECE = 10
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +18,11 @@ def manifest(kubectl):
 
 
 @pytest.fixture
-def scene_of(manifest, broker, tmp_path):
+def scene_of(manifest, image, broker, tmp_path):
     scenes = []
 
     def make(**options):
-        scenes.append(PodScene(manifest, broker, tmp_path, SEED, begin=recent(), **options))
+        scenes.append(PodScene(manifest, image.root, broker, tmp_path, SEED, **options))
         return scenes[-1]
 
     yield make
@@ -31,16 +31,17 @@ def scene_of(manifest, broker, tmp_path):
 
 
 class Feed(threading.Thread):
-    """Writes the messages of a scene a few at a time, many times a second, until it shall write all that is left."""
+    """Writes the messages of a scene a few at a time, while it flows; in the end all that is left."""
 
     def __init__(self, scene):
         super().__init__(daemon=True)
-        self._scene, self._hastened = scene, threading.Event()
-        self._left = list(scene.messages)
+        self._scene, self._left = scene, list(scene.messages)
+        self.flows, self._hastened = threading.Event(), threading.Event()
 
     def run(self):
         while self._left:
-            n = len(self._left) if self._hastened.wait(0.15) else PIECE
+            n = len(self._left) if self._hastened.wait(0.1) else PIECE
+            self.flows.wait()
             piece, self._left = self._left[:n], self._left[n:]
             self._scene.produce(piece)
 
@@ -50,23 +51,25 @@ class Feed(threading.Thread):
 
     def hasten(self):
         self._hastened.set()
+        self.flows.set()
         self.join(60)
         assert self.all_written
 
 
 def ended_midstream(scene, ends):
     """Let lives end so while messages come, then the rest be read; return the last life."""
-    rng, feed = random.Random(SEED), Feed(scene)
+    rng, feed, read = random.Random(SEED), Feed(scene), [0]
     feed.start()
-    read = []
     for end in ends:
         life = scene.start()
         life.serves()
-        until(lambda life=life: life.report()["events"].get("predictions", 0) > (read or [0])[-1], "it reads on")
+        feed.flows.set()
+        until(lambda life=life: life.report()["events"].get("predictions", 0) > read[-1], "it reads on")
         time.sleep(rng.uniform(0.0, 0.4))
         read.append(life.report()["events"]["predictions"])
         assert not feed.all_written
         end(life)
+        feed.flows.clear()
     feed.hasten()
     assert read == sorted(read)
     last = scene.start()

@@ -8,7 +8,7 @@ from broker import Broker
 from certificates import certify
 from faults_end import ends_well
 from faults_scene import Watch, until
-from pod_life import Pod, PodScene, recent, trusting
+from pod_life import Pod, PodScene, trusting
 from pod_manifest import DEPLOY, Manifest
 
 TOKEN = "reads-what-the-monitor-says-4711"  # noqa: S105 - the test's own
@@ -64,8 +64,10 @@ def url_of(manifest, name):
     return f"{wanted.get('scheme', 'HTTP').lower()}://127.0.0.1:{port}{wanted['path']}"
 
 
-def test_as_rendered_it_starts_and_lives_without_its_broker_but_is_not_ready_and_metrics_answer(manifest, tmp_path):
-    pod = Pod(manifest, tmp_path / "pod", manifest.configuration, network=True)
+def test_as_rendered_it_starts_and_lives_without_its_broker_but_is_not_ready_and_metrics_answer(
+    manifest, image, tmp_path
+):
+    pod = Pod(manifest, image.root, tmp_path / "pod", manifest.configuration, network=True)
     life = pod.start()
     try:
         probes = [url_of(manifest, name) for name in ("startup", "liveness", "readiness")]
@@ -85,8 +87,8 @@ def test_as_rendered_it_starts_and_lives_without_its_broker_but_is_not_ready_and
         life.kill()
 
 
-def test_ready_comes_with_the_broker_and_goes_with_it_and_healthy_stays(manifest, mortal, tmp_path):
-    scene = PodScene(manifest, mortal, tmp_path, 3, begin=recent())
+def test_ready_comes_with_the_broker_and_goes_with_it_and_healthy_stays(manifest, image, mortal, tmp_path):
+    scene = PodScene(manifest, image.root, mortal, tmp_path, 3)
     half = len(scene.messages) // 2
     scene.produce(scene.messages[:half])
     mortal.stop()
@@ -124,7 +126,7 @@ def encrypted(kubectl, folder):
     return Manifest.rendered(kubectl, folder)
 
 
-def test_with_tls_and_a_token_the_probes_stay_plain_and_a_killed_pod_goes_on(kubectl, openssl, broker, tmp_path):
+def test_with_tls_and_a_token_the_probes_stay_plain_and_a_killed_pod_goes_on(kubectl, openssl, image, broker, tmp_path):
     manifest = encrypted(kubectl, tmp_path / "overlay")
     made = certify(openssl, tmp_path / "certificates")
     both = made.server.read_text()
@@ -137,7 +139,7 @@ def test_with_tls_and_a_token_the_probes_stay_plain_and_a_killed_pod_goes_on(kub
         "context": trusting(made.ca),
         "headers": {"Authorization": f"Bearer {TOKEN}"},
     }
-    scene = PodScene(manifest, broker, tmp_path, 4, begin=recent(), pod=pod)
+    scene = PodScene(manifest, image.root, broker, tmp_path, 4, pod=pod)
     try:
         half = len(scene.messages) // 2
         scene.produce(scene.messages[:half])

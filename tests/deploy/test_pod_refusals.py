@@ -9,12 +9,12 @@ from pod_manifest import Manifest
 
 
 @pytest.fixture
-def pod(kubectl, tmp_path):
+def pod(kubectl, image, tmp_path):
     manifest = Manifest.rendered(kubectl)
     found = yaml.safe_load(manifest.configuration)
     for name, port in zip(("listen", "probes"), free_ports(2), strict=True):
         found["server"][name] = f"127.0.0.1:{port}"
-    made = Pod(manifest, tmp_path / "pod", yaml.safe_dump(found))
+    made = Pod(manifest, image.root, tmp_path / "pod", yaml.safe_dump(found))
     yield made
     for life in made.lives:
         life.kill()
@@ -82,11 +82,9 @@ def test_a_volume_of_somebody_else_ends_it_with_one_line_that_names_it(pod, held
         life = pod.start()
         life.serves()
         life.stop()
-    for folder, _, files in os.walk(pod.claimed):
-        os.chown(folder, 0, 0)
-        os.chmod(folder, 0o755)  # noqa: PTH101 - what os.walk found
-        for name in files:
-            os.chown(f"{folder}/{name}", 0, 0)
+    for path in (pod.claimed, *pod.claimed.rglob("*")):
+        os.chown(path, 0, 0)
+        path.chmod(0o755 if path.is_dir() else 0o644)
     said = refused(pod.start())
     assert said.startswith("/var/lib/foldwatch/state")
     assert "ermission denied" in said

@@ -6,21 +6,34 @@ import os
 import re
 import signal
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from broker import free_ports
 from faults_counters import with_objectives
 from faults_events import HOUR, MODELS, PREDICTIONS
 from faults_scene import Daemon, Scene, until
-from pod_root import VENV, Mount, contained, installed, system
+from image_room import Mount, enter
+
+if TYPE_CHECKING:
+    from pod_manifest import Manifest
 
 CONFIGURATION = "/etc/foldwatch/foldwatch.yaml"
+_LOOPBACK_ALONE = """
+import ctypes, fcntl, os, socket, struct, sys
+if ctypes.CDLL(None, use_errno=True).unshare(0x40000000):  # CLONE_NEWNET; os.unshare comes with Python 3.12
+    sys.exit(os.strerror(ctypes.get_errno()))
+with socket.socket() as any_one:
+    fcntl.ioctl(any_one, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 _IN_ANY_ORDER = ("predictions", "matched", "duplicate", "label_first", "labels", "open", "dead_letters", "skipped")
 _WHEN = ("start", "end", "as_of")
 STOPS_WITHIN = 10
@@ -31,7 +44,9 @@ STOPS_WITHIN = 10
 class Pod:
     """A pod's volumes below a folder, as the kubelet makes them, and the lives that it has had."""
 
-    manifest: object
+    manifest: Manifest
+    root: Path
+    """Of the image."""
     folder: Path
     configuration: str
     secrets: dict = field(default_factory=dict)
@@ -42,13 +57,15 @@ class Pod:
     """A client's TLS context."""
     headers: dict = field(default_factory=dict)
     """What a client says who may read."""
+    mounts: list = field(default_factory=list)
+    """What else is seen in it."""
     prefix: list = field(default_factory=list)
     """Words before the command."""
     lives: list = field(default_factory=list)
 
     def __post_init__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._mounts = [*system(), *installed(self.folder / "image"), *self._volumes()]
+        self._volumes = [*self.mounts, *self._made()]
 
     @property
     def claimed(self):
@@ -76,29 +93,33 @@ class Pod:
 
     def lock_the_volume(self):
         """Let the volume be one that can only be read, from the next life on."""
-        self._mounts = [replace(m, read_only=m.read_only or m.source == self.claimed) for m in self._mounts]
+        self._volumes = [replace(one, writable=one.writable and one.source != self.claimed) for one in self._volumes]
 
     def start(self):
         """Begin a life."""
-        command = contained(
-            self.folder,
-            self._mounts,
-            user=self.manifest.user,
+        number, group, volumes = self.manifest.user
+        assert volumes == group, "the group of volumes is the program's own"
+        command = enter(
+            self.root,
+            self.manifest.command,
+            mounts=self._volumes,
             environment=self.manifest.environment,
-            inside=self.manifest.folder,
-            command=self.manifest.command,
-            network=self.network,
+            user=f"{number}:{group}",
+            folder=self.manifest.folder,
+            read_only=self.manifest.container["securityContext"]["readOnlyRootFilesystem"],
         )
+        if self.network:
+            command = [sys.executable, "-c", _LOOPBACK_ALONE, *command]
         life = Life([*self.prefix, *command], self.folder, self.folder / f"life-{len(self.lives)}.log", self)
         self.lives.append(life)
         return life
 
-    def _volumes(self):
+    def _made(self):
         """Folders on this machine for every volume, and where the pod sees them."""
         for path, volume, read_only in self.manifest.mounts():
             if "claim" in volume:
                 self._claim()
-                yield Mount(self.claimed, path, read_only)
+                yield Mount(self.claimed, path, not read_only)
                 continue
             made = self.folder / "volumes" / path.strip("/").replace("/", "-")
             made.mkdir(parents=True)
@@ -107,7 +128,7 @@ class Pod:
                 made.chmod(0o2777)
             else:
                 self._project(made, path, volume)
-            yield Mount(made, path, read_only or "emptyDir" not in volume)
+            yield Mount(made, path, "emptyDir" in volume and not read_only)
 
     def _claim(self):
         """A block volume, new: of root and the pod's group, which may write, as fsGroup does it."""
@@ -164,7 +185,7 @@ class Life(Daemon):
         with suppress(OSError):
             program = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
             caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
-            return f"{VENV}/bin/foldwatch".encode() in program and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
+            return b"/opt/foldwatch/bin/foldwatch" in program and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
         return False
 
     @property
@@ -231,10 +252,10 @@ class Life(Daemon):
 class PodScene(Scene):
     """Topics full of trouble, and the pod that reads them into its volume."""
 
-    def __init__(self, manifest, broker, folder, seed, *, pod=None, **options):
-        """`pod`: further words for Pod."""
-        super().__init__(broker, folder, seed, **options)
-        self.manifest, self._further = manifest, pod or {}
+    def __init__(self, manifest, root, broker, folder, seed, *, pod=None, **options):
+        """`root`: of the image; `pod`: further words for Pod."""
+        super().__init__(broker, folder, seed, begin=_recent(), **options)
+        self.manifest, self._root, self._further = manifest, root, pod or {}
         self.ports = free_ports(2)
         self.pod = self._pod("pod")
         self.store = self.pod.state
@@ -250,7 +271,7 @@ class PodScene(Scene):
         return life
 
     def _pod(self, name):
-        return Pod(self.manifest, self.folder / name, self._text(), **self._further)
+        return Pod(self.manifest, self._root, self.folder / name, self._text(), **self._further)
 
     def _text(self):
         """The ConfigMap's own configuration, but for the broker, the topics, the models, the pace and the ports."""
@@ -290,7 +311,7 @@ def events_of(life):
     return re.findall(r'"event": "([^"]+)"', life.said)
 
 
-def recent():
+def _recent():
     """When the events of a scene begin that a pod reads by the wall clock: so that all of them lie in the past."""
     return (time.time_ns() // 1_000_000 // HOUR - 30 * 24) * HOUR
 

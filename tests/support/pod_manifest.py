@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import yaml
+from image_dockerfile import Stage, stages
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
-
-
-@dataclass(frozen=True)
-class Image:
-    """The last stage of the Dockerfile."""
-
-    text: str
-
-    @classmethod
-    def read(cls):
-        return cls((DEPLOY / "Dockerfile").read_text())
-
-    @cached_property
-    def _lines(self):
-        joined = re.sub(r"\\\n\s*", " ", re.sub(r"^\s*#.*\n", "", self.text, flags=re.MULTILINE))
-        last = joined[joined.rindex("\nFROM ") + 1 :]
-        return [line.split(None, 1) for line in last.splitlines() if line.strip()]
-
-    def _last(self, word, otherwise=None):
-        found = [rest for first, rest in self._lines if first == word]
-        return found[-1] if found else otherwise
-
-    @property
-    def command(self):
-        return json.loads(self._last("ENTRYPOINT")), json.loads(self._last("CMD", "[]"))
-
-    @property
-    def environment(self):
-        pairs = [pair for first, rest in self._lines if first == "ENV" for pair in shlex.split(rest)]
-        found = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        for name, value in (pair.split("=", 1) for pair in pairs):
-            found[name] = re.sub(r"\$\{?(\w+)\}?", lambda match: found.get(match[1], ""), value)
-        return found
-
-    @property
-    def folder(self):
-        return self._last("WORKDIR", "/")
-
-    @property
-    def user(self):
-        return tuple(int(part) for part in self._last("USER").split(":"))
-
-    @property
-    def stop_signal(self):
-        return self._last("STOPSIGNAL", "SIGTERM")
 
 
 @dataclass(frozen=True)
@@ -66,7 +20,7 @@ class Manifest:
     """Objects as `kubectl kustomize` renders them, and the image that they start."""
 
     objects: list[dict]
-    image: Image
+    image: Stage
 
     @classmethod
     def rendered(cls, kubectl, folder="base"):
@@ -74,7 +28,7 @@ class Manifest:
         where = str(DEPLOY / "kubernetes" / folder)
         made = subprocess.run([kubectl, "kustomize", where], capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stderr
-        return cls(list(yaml.safe_load_all(made.stdout)), Image.read())
+        return cls(list(yaml.safe_load_all(made.stdout)), stages((DEPLOY / "Dockerfile").read_text())[-1])
 
     def the(self, kind, name=None):
         """The only object of its kind, or of its kind and name."""
@@ -97,7 +51,7 @@ class Manifest:
     @property
     def command(self):
         """As Kubernetes puts it together: `command` stands for ENTRYPOINT and CMD, `args` for CMD alone."""
-        entry, words = self.image.command
+        entry, words = self.image.entrypoint, self.image.command
         if "command" in self.container:
             entry, words = self.container["command"], []
         return [*entry, *self.container.get("args", words)]
