@@ -25,9 +25,9 @@ _SILENT_FOR: Final = "1h"
 
 
 def marks() -> list[sdk.AnnotationQuery]:
-    """Return the marks of the model that is chosen, and of alerts of any."""
+    """Return the marks of the model that is chosen, and of alerts of none: another one's would mislead."""
     late = f'alertname="{alerts.LABELS_LATE}"'
-    rings = f"max by (alertname, severity, model, slo) ({alerts_of(LOUD, _other(late))}"
+    other = late.replace("=", "!=", 1)
     known = series(catalog.MODEL, MODEL)
     before = f"last_over_time({known}[{_KNOWN_FOR}] {_STEP_BEFORE})"
     baseline = "model, version, baseline_sha256"
@@ -41,13 +41,20 @@ def marks() -> list[sdk.AnnotationQuery]:
             "Baseline of version {{version}}",
             "{{baseline_sha256}}",
         ),
-        _mark("Alerts", RED, f"{rings})\nunless\n{rings} {_STEP_BEFORE})", "{{alertname}} begins"),
-        _mark("Labels late", AMBER, f"max by (alertname, model) ({alerts_of(late)})", "Labels late"),
+        _mark(
+            "Alerts",
+            RED,
+            f"{_rings(other)}\nunless\n{_rings(other, f' {_STEP_BEFORE}')}",
+            "{{alertname}} begins",
+        ),
+        _mark("Labels late", AMBER, f"max by (alertname, model) ({alerts_of(late, MODEL)})", "Labels late"),
     ]
 
 
-def _other(matcher: str) -> str:
-    return matcher.replace("=", "!=", 1)
+def _rings(matcher: str, before: str = "") -> str:
+    """Return the alerts of the chosen model, and those of the daemon, which are about no model; `before`: when."""
+    ours = " or ".join(f"{alerts_of(LOUD, matcher, of)}{before}" for of in (MODEL, 'model=""'))
+    return f"max by (alertname, severity, model, slo) ({ours})"
 
 
 def _took_over() -> str:
