@@ -33,6 +33,7 @@ def test_the_broker_takes_its_settings_and_a_model_that_breaks_rings_through_pro
     assert alertmanager
     http, probes = free_port(), free_port()
     with ComposeBroker(tmp_path / "kafka", script=kafka) as broker, compose_alertmanager(tmp_path / "am") as told:
+        assert broker.unknown() == []
         for topic in ("predictions", "labels", "dead-letters"):
             broker.create(topic, 4)
         text = configuration({"kafka:19092": broker.bootstrap}, [(9464, http), (9465, probes)])

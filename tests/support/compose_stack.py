@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from alert_stack import Alertmanager, Prometheus
 from broker import Broker, free_ports
+from cluster import PATIENCE
 from compose_file import COMPOSE, stack
+from confluent_kafka.admin import ConfigResource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +37,12 @@ class ComposeBroker(Broker):
                 here = _HOST_AND_PORT.sub(lambda found: f"{found[1]}127.0.0.1:{ports[found[2]]}", str(value))
                 self._properties[key.removeprefix("KAFKA_").lower().replace("_", ".")] = here
         super().start()
+
+    def unknown(self) -> list[str]:
+        """Return the file's settings that this Kafka does not know: it says nothing of them and goes on."""
+        asked = self.admin.describe_configs([ConfigResource(ConfigResource.Type.BROKER, "1")])
+        known = {name for answer in asked.values() for name in answer.result(PATIENCE)}
+        return sorted(set(self._properties) - known)
 
 
 class ComposePrometheus(Prometheus):
