@@ -50,7 +50,8 @@ class Scale:
 
 SHARE: Final = Scale("percentunit", 1, 0, 1)
 """A share from 0 to 1, written in per cent."""
-COUNT: Final = Scale("short", 0, 0)
+COUNT: Final = Scale("short", None, 0)
+"""A number of things: `958`, `1.55 K`. Rounded to whole thousands it would mislead."""
 SECONDS: Final = Scale("s", None, 0)
 
 
