@@ -58,11 +58,12 @@ faults: $(VENV)/.dev ## torment the daemon: long form of tests/faults; `make fau
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy --strict and the import directions
-	$(BIN)/ruff check --quiet . scripts/kafka-broker scripts/stack
-	$(BIN)/ruff format --check --quiet . scripts/kafka-broker scripts/stack
+	$(BIN)/ruff check --quiet . scripts/kafka-broker scripts/stack scripts/draw-dashboards
+	$(BIN)/ruff format --check --quiet . scripts/kafka-broker scripts/stack scripts/draw-dashboards
 	$(BIN)/mypy
 	MYPYPATH=scripts $(BIN)/mypy scripts/kafka-broker
 	MYPYPATH=tests/support $(BIN)/mypy scripts/stack
+	MYPYPATH=tests/support $(BIN)/mypy scripts/draw-dashboards
 	$(BIN)/lint-imports
 
 .PHONY: validity-short
@@ -78,6 +79,10 @@ bench: $(VENV)/.dev ## performance against its targets, long form
 	@missed=0; for file in $(filter-out benchmarks/validity.py,$(wildcard benchmarks/*.py)); do \
 	  echo "$$file"; $(BIN)/python $$file || missed=1; \
 	done; exit $$missed
+
+.PHONY: drawings
+drawings: $(VENV)/.dev kafka ## draw the dashboards as they look on a month of history, into build/dashboards
+	$(BIN)/python scripts/draw-dashboards --output build/dashboards $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.dev ## write docs/reference/ anew from the code
