@@ -30,7 +30,8 @@ EVERYTHING = (
     "tls: {cert_file: server.pem, key_file: server.key, client_ca_file: ca.pem}, "
     "auth: {bearer_token_file: token, basic_users_file: users}}"
 )
-HASHED = "$2b$10$daUGwYQYaIEqm4UrA1CNKeLZM/0Eb4QgbFK5.9ZMAZtUykfTYfVZe"  # of `open sesame`; the same in each run, since it stands in names of tests
+HASHED = "$2b$10$daUGwYQYaIEqm4UrA1CNKeLZM/0Eb4QgbFK5.9ZMAZtUykfTYfVZe"
+"""Of `open sesame`. The same in each run, since it stands in names of tests."""
 
 
 @pytest.fixture(scope="module")
