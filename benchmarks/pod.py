@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -195,16 +196,17 @@ def on_kafka(folder: Path, broker: Broker, seconds: int, limit: int) -> Row:
         producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
         life = pod.start()
         life.serves()
-        begun, cpu, sent = time.perf_counter(), spent(life.pid), 0
+        begun, cpu, sent, scraped = time.perf_counter(), spent(life.pid), 0, 0.0
         while (now := time.perf_counter() - begun) < seconds:
             number = np.arange(sent, int(now * A_SECOND) + 1)
             for i, score in zip(number.tolist(), scores_of(number).tolist(), strict=True):
                 send(producer, source, i, score)
             sent = int(number[-1]) + 1
             producer.poll(0)
-            if sent % (A_SECOND * 30) < A_SECOND // 20:
+            if now >= scraped + 30:
+                scraped = now
                 life.get("metrics")
-            time.sleep(0.05)
+            time.sleep(0.005)
         cpu = spent(life.pid) - cpu
         producer.flush()
         late = time.perf_counter() + PATIENCE
@@ -214,7 +216,7 @@ def on_kafka(folder: Path, broker: Broker, seconds: int, limit: int) -> Row:
         print(
             f"  on Kafka: {2 * sent:,} events in {seconds} s, {read:,} predictions read, "
             f"{status('VmRSS', life.pid):.1f} MB, {cpu / (2 * sent) * 1e6:.0f} us of CPU an event, "
-            f"{cpu / seconds:.1%} of a core"
+            f"{cpu / seconds:.1%} of a core, {steps(life.get('metrics')[1]) / seconds:.0f} steps a second"
         )
         life.stop()
     return Row(
@@ -223,6 +225,12 @@ def on_kafka(folder: Path, broker: Broker, seconds: int, limit: int) -> Row:
         "MB",
         (1 - MARGIN) * limit / MB,
     )
+
+
+def steps(metrics: str) -> float:
+    """Return how often the loop has gone round."""
+    found = re.search(r"^foldwatch_step_seconds_count (\S+)$", metrics, re.MULTILINE)
+    return float(found[1]) if found else float("nan")
 
 
 def send(producer: Producer, source: dict[str, Any], number: int, score: float) -> None:
