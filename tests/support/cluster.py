@@ -170,6 +170,9 @@ class Cluster:
             except KafkaException:  # a broker that was just started or frozen does not know its leaders yet
                 if time.monotonic() > deadline:
                     raise
+                # What the client knows of the leaders may be older than the broker: it only asks again when told to.
+                with suppress(KafkaException):
+                    self.admin.list_topics(topic, timeout=1)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the offsets that a group has committed, by partition."""

@@ -22,6 +22,8 @@ from alert_stack import ENDS_WITH_ME
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Some of the programs are for root, in whose path alone their folder may be."""
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
     "alternatives", "ca-certificates", "debian_version", "gai.conf", "group", "host.conf", "hosts", "ld.so.conf",
@@ -46,9 +48,9 @@ class Mount:
 
 def require_rooms() -> None:
     """Fail, saying what to do, where this machine does not let us make rooms."""
-    missing = [tool for tool in ("unshare", "setpriv", "chroot", "mount") if shutil.which(tool) is None]
+    missing = [tool for tool in ("unshare", "setpriv", "chroot", "mount") if shutil.which(tool, path=_PATH) is None]
     if missing:
-        pytest.fail(f"{', '.join(missing)}: not on PATH: install the packages `util-linux`, `mount` and `coreutils`")
+        pytest.fail(f"{', '.join(missing)}: not in {_PATH}: install the packages `util-linux`, `mount` and `coreutils`")
     tried = subprocess.run(
         [*_NAMESPACES, "sh", "-c", "mount -t tmpfs tmpfs /mnt"], capture_output=True, text=True, check=False
     )
@@ -121,15 +123,16 @@ def enter(
     script.append('mount -t proc -o nosuid,nodev,noexec proc "$root/proc"')
     if read_only:
         script.append('mount -o remount,bind,ro "$root"')
-    known = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | dict(environment or {})
+    known = {"PATH": _PATH} | dict(environment or {})
     words = ["env", "-i", f"--chdir={folder}", *(f"{key}={value}" for key, value in known.items()), *command]
     if user is not None:
         uid, gid = user.split(":")
         # A change of user forgets the signal that comes when the parent ends: say it again.
         words = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--pdeathsig=KILL", *NOBODY_ELSE, *words]
     script.append(f'exec chroot "$root" {shlex.join(words)}')
-    inside = [*_NAMESPACES, "sh", "-c", "\n".join(script)]
-    return [sys.executable, "-S", "-E", "-c", ENDS_WITH_ME, shutil.which("unshare") or "unshare", *inside[1:]]
+    inside = [*_NAMESPACES, "sh", "-c", "\n".join([f"PATH={_PATH}", *script])]
+    unshare = shutil.which("unshare", path=_PATH) or "unshare"
+    return [sys.executable, "-S", "-E", "-c", ENDS_WITH_ME, unshare, *inside[1:]]
 
 
 _NAMESPACES = ("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child=SIGKILL")
