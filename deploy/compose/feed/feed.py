@@ -94,6 +94,7 @@ def feed(bootstrap: str, recall: float, rate: float, count: int | None) -> int:
 
 def send(producer: object, topic: str, name: str, event: dict[str, object]) -> None:
     """Send one event, under its prediction's name: both of a pair have the same key."""
+    # An object to the type checker: the library is imported where it is needed, and ships no types.
     producer.send(topic, key=name.encode(), value=json.dumps({"prediction_id": name} | event).encode())  # type: ignore[attr-defined]
 
 
