@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from monitor.config.revalidation import DaemonSettings, MlflowSettings, Revalidation
     from monitor.counts import Layout
     from monitor.errors import Problem
 
@@ -127,6 +128,8 @@ class ModelSettings:
     owner: str = ""
     threshold: float | None = None
     objectives: tuple[Objective, ...] = ()
+    revalidation: Revalidation | None = None
+    """`revalidate:`; None: nobody re-validates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,11 @@ class Settings:
     alerting: Alerting = field(default_factory=Alerting)
     store: Path | None = None
     """`store.path`, the folder of the state; None: memory."""
+    ledger: Path | None = None
+    """`ledger.path`, or the one in the state's folder; None: there is neither."""
+    mlflow: MlflowSettings | None = None
+    daemon: DaemonSettings | None = None
+    """Where `revalidate` finds the daemon; None: `server.listen`."""
     path: Path | None = None
     sha256: str = ""
     infeasible: tuple[Problem, ...] = ()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitor.report.course import Course
     from monitor.report.history import SeriesKey, Track
     from monitor.report.rehearsal import Rehearsed
+    from monitor.report.revalidating import Revalidating
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.budget import Standing, Tally
     from monitor.statistics.fold_scores import FoldScores
@@ -178,6 +179,8 @@ class Snapshot:
     """When the first of the configured certificates expires; None where none is configured or can be read."""
     operation: Operation = field(default_factory=Operation)
     """How the process itself fares."""
+    revalidation: Mapping[str, Revalidating] = field(default_factory=dict)
+    """model -> how its re-validation stands; the models that have one."""
 
     @property
     def totals(self) -> Totals:

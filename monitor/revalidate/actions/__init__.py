@@ -1,0 +1,1 @@
+"""How a re-validation is done: one protocol, one file a kind."""
