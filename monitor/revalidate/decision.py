@@ -122,6 +122,8 @@ class Decision:
     warnings: tuple[str, ...] = ()
     run: str | None = None
     """Key of the run that it begins or ends."""
+    run_started: int | None = None
+    """When that run began, epoch ms: before `at` where it is taken up again, and where it ends."""
     at: int = 0
     waits_for_approval: bool = False
     seen: Mapping[str, Any] = field(default_factory=dict)

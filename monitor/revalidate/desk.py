@@ -69,6 +69,8 @@ class Ask:
     dry_run: bool = False
     drift: Mapping[str, Drift] = field(default_factory=dict)
     """Version -> what was found."""
+    settled: tuple[str, ...] = ()
+    """Versions that this command has decided already: they get no decision, and no run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,202 @@
+"""What `foldwatch revalidate` does: look, decide, have it done, hand in, tell. No terminal and no options here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from monitor.clock import SECOND
+from monitor.errors import InputError, Problem
+from monitor.revalidate.actions.action import Order
+from monitor.revalidate.decision import Decision, Verb
+from monitor.revalidate.desk import Ask
+from monitor.revalidate.told import as_json
+from monitor.revalidate.working import work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from monitor.config import ModelSettings, Settings
+    from monitor.config.revalidation import ActionSettings, Revalidation
+    from monitor.revalidate.actions.action import Action
+    from monitor.revalidate.decision import Drift
+    from monitor.revalidate.desk import Look, Sampled
+    from monitor.revalidate.ending import Ending
+    from monitor.revalidate.patience import Patience
+
+_BINARY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person or a timer asked for."""
+
+    by: str
+    """user@host"""
+    holder: str
+    """`HOST/BOOT/PID/START`"""
+    model: str | None = None
+    """None: every model that is re-validated."""
+    dry_run: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """What was found of one version, and the page that shows it."""
+
+    drift: Drift
+    html: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the work is done with."""
+
+    patience: Patience
+    ending: Ending
+    action: Callable[[ActionSettings], Action]
+    say: Callable[[str], None]
+    """Progress, one line for a person."""
+    look_for_drift: Callable[[Sampled], Drifted | None]
+    monotonic: Callable[[], float] = field(default=time.monotonic)
+
+
+def revalidated(settings: Settings, model: str | None) -> Sequence[ModelSettings]:
+    """Return the models to look at, in the order of the configuration. Raises InputError where there is none."""
+    place = "--model" if settings.path is None else str(settings.path)
+    if model is None:
+        found = [one for one in settings.models.values() if one.revalidation is not None]
+        if not found:
+            remedy = "write `revalidate:` below a model: `foldwatch check` says what it lacks"
+            raise InputError(Problem(f"{place}: models", "no model has `revalidate:`", remedy))
+        return found
+    one = model_named(settings, model)
+    if one.revalidation is None:
+        remedy = f"write `revalidate:` below models.{model}, or name another model"
+        raise InputError(Problem(f"{place}: models.{model}", "has no `revalidate:`", remedy))
+    return [one]
+
+
+def model_named(settings: Settings, model: str) -> ModelSettings:
+    """Return one model. Raises InputError where it is not configured."""
+    if model not in settings.models:
+        names = ", ".join(settings.models)
+        raise InputError(Problem("--model", f"`{model}` is not in {settings.path}", f"name one of: {names}"))
+    return settings.models[model]
+
+
+def run(settings: Settings, asked: Asked, tools: Tools) -> Iterator[Decision]:
+    """Yield one decision for each version, as soon as it stands: the last word of a run that was begun.
+
+    Raises InputError, DeskAway and StateBroken; what was yielded before that stands.
+    """
+    for model in revalidated(settings, asked.model):
+        if not tools.ending.asked:
+            yield from _of_model(settings, model, asked, tools)
+
+
+def _of_model(settings: Settings, model: ModelSettings, asked: Asked, tools: Tools) -> Iterator[Decision]:
+    """Yield the decisions of one model: those after a run are asked for again once it is over."""
+    wanted = _settings_of(model)
+    drifted = _drifted(model, wanted, tools)
+    drift = {version: found.drift for version, found in drifted.items()}
+    settled: list[str] = []
+    force = asked.force
+    while True:
+        ask = Ask(model.name, asked.by, asked.holder, force, asked.dry_run, drift)
+        decisions = [
+            one for one in tools.patience.ask(lambda desk, ask=ask: desk.decide(ask)) if one.version not in settled
+        ]
+        begun = next((one for one in decisions if one.decision is Verb.START and one.run is not None), None)
+        if begun is None or asked.dry_run or begun.waits_for_approval:
+            yield from decisions
+            return
+        before = decisions[: decisions.index(begun)]
+        yield from before
+        html = drifted[begun.version].html if begun.version in drifted else None
+        yield _worked(settings, model, begun, html, asked, tools)
+        settled += [one.version for one in (*before, begun)]
+        if len(settled) >= len(before) + len(decisions) or tools.ending.asked:
+            return
+        force = False  # which speaks about the newest version alone
+
+
+def _drifted(model: ModelSettings, wanted: Revalidation, tools: Tools) -> Mapping[str, Drifted]:
+    """Return what drifted of each version, where anybody asks."""
+    if wanted.when.drift_share is None:
+        return {}
+    looks: Sequence[Look] = tools.patience.ask(lambda desk: desk.looks(model.name))
+    found = {}
+    for look in looks:
+        if look.sampled is not None:
+            tools.say(f"{model.name} {look.evidence.version}: looking for drift")
+            drifted = tools.look_for_drift(look.sampled)
+            if drifted is not None:
+                found[look.evidence.version] = drifted
+    return found
+
+
+def _worked(
+    settings: Settings, model: ModelSettings, begun: Decision, html: bytes | None, asked: Asked, tools: Tools
+) -> Decision:
+    """Have one run done."""
+    wanted = _settings_of(model)
+    action = wanted.action
+
+    def say(text: str) -> None:
+        tools.say(f"{model.name} {begun.version}: {text}")
+
+    say(f"{action.kind} begins, run {begun.run}")
+    return work(
+        begun,
+        order_of(settings, model, begun),
+        tools.action(action),
+        by=asked.by,
+        holder=asked.holder,
+        seconds=action.time_limit / SECOND,
+        drift_html=html,
+        patience=tools.patience,
+        ending=tools.ending,
+        say=say,
+        monotonic=tools.monotonic,
+    )
+
+
+def order_of(settings: Settings, model: ModelSettings, begun: Decision) -> Order:
+    """Return what an action is asked to do for a decision that starts a run."""
+    from pathlib import Path
+
+    wanted = _settings_of(model)
+    return Order(
+        run=str(begun.run),
+        model=model.name,
+        version=begun.version,
+        candidate_version=wanted.action.version or begun.version,
+        started=begun.at,
+        folder=Path() if settings.path is None else settings.path.parent,
+        baseline=_here(model, wanted, begun),
+        positive=model.classes[model.layout.positive] if len(model.classes) == _BINARY else None,
+        decision=as_json(begun),
+    )
+
+
+def _here(model: ModelSettings, wanted: Revalidation, begun: Decision) -> Path | None:
+    """Return the file in force, where it lies on this machine."""
+    if begun.baseline_before is None:
+        return None
+    promoted = wanted.promote_to / f"{begun.baseline_before}.json"
+    if promoted.is_file():
+        return promoted
+    configured = model.baseline.get(begun.version)
+    return configured if configured is not None and configured.is_file() else None
+
+
+def _settings_of(model: ModelSettings) -> Revalidation:
+    """Return `revalidate:` of a model that has it."""
+    if model.revalidation is None:
+        message = f"{model.name} is not re-validated"
+        raise ValueError(message)
+    return model.revalidation
