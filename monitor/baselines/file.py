@@ -37,9 +37,14 @@ def sealed(baseline: Baseline) -> Baseline:
 
 def write(baseline: Baseline, path: Path) -> None:
     """Write the baseline, whole or not at all. Raises InputError where the path cannot be written."""
+    write_text(path, document_bytes(baseline).decode())
+
+
+def document_bytes(baseline: Baseline) -> bytes:
+    """Return what the file of a baseline holds."""
     document = _document(baseline)
     document["content_hash"] = _hash_of(document)
-    write_text(path, _readable(document) + "\n")
+    return (_readable(document) + "\n").encode()
 
 
 def read(path: Path) -> Baseline:
@@ -47,7 +52,12 @@ def read(path: Path) -> Baseline:
 
     The document tells no time, so that the same counts give the same bytes: `written_at` is the file's own.
     """
-    document = _decoded(path)
+    return replace(of_bytes(_content(path), path), written_at=path.stat().st_mtime_ns // 1_000_000)
+
+
+def of_bytes(content: bytes, path: Path) -> Baseline:
+    """Return the baseline that a file's bytes are, verified; without `written_at`. Raises InputError that names it."""
+    document = _decoded(content, path)
     schema = document.get("schema")
     if schema != SCHEMA:
         raise InputError(_other_schema(path, schema))
@@ -57,7 +67,7 @@ def read(path: Path) -> Baseline:
         finding = f"was changed or damaged after it was written (its content hashes to {found[:12]}…, {says})"
         raise InputError(Problem(str(path), finding, _AGAIN))
     try:
-        return replace(_baseline(document, found), written_at=path.stat().st_mtime_ns // 1_000_000)
+        return _baseline(document, found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         finding = f"is not a valid baseline: {type(error).__name__}: {error}"
         raise InputError(Problem(str(path), finding, _AGAIN)) from None
@@ -98,17 +108,21 @@ def write_text(path: Path, text: str) -> None:
         raise InputError(Problem(str(path), finding, "name another file")) from None
 
 
-def _decoded(path: Path) -> dict[str, Any]:
-    """Return the JSON object in the file."""
+def _content(path: Path) -> bytes:
+    """Return what the file holds."""
     if path.is_dir():
         raise InputError(Problem(str(path), "is a directory", "name the baseline file in it"))
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise InputError(Problem(str(path), "there is no such file", _AGAIN)) from None
     except OSError as error:
         finding = f"cannot be read ({error.strerror or error})"
         raise InputError(Problem(str(path), finding, "check its permissions")) from None
+
+
+def _decoded(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the JSON object that the file's content is."""
     if not content.strip():
         raise InputError(Problem(str(path), "is empty", _AGAIN))
     try:

@@ -45,6 +45,11 @@ def timings_path(path: Path) -> Path:
 
 def write_timings(timings: Timings, baseline: Baseline, path: Path) -> None:
     """Write the timings of the baseline at `path` beside it. Raises InputError where that fails."""
+    write_text(timings_path(path), timings_text(timings, baseline))
+
+
+def timings_text(timings: Timings, baseline: Baseline) -> str:
+    """Return what the file of a baseline's timings holds."""
     document = {
         "schema": SCHEMA,
         "content_hash": baseline.content_hash,
@@ -59,7 +64,7 @@ def write_timings(timings: Timings, baseline: Baseline, path: Path) -> None:
             for timing in timings.folds
         ],
     }
-    write_text(timings_path(path), json.dumps(document, indent=1) + "\n")
+    return json.dumps(document, indent=1) + "\n"
 
 
 def read_timings(baseline: Baseline, path: Path) -> Timings | None:
