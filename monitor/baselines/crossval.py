@@ -24,7 +24,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-from monitor.baselines import fingerprints, refusals, thin
+from monitor.baselines import feature_summary, fingerprints, refusals, thin
 from monitor.baselines.classes import coded, interned, layout_of, natural_order
 from monitor.baselines.file import sealed
 from monitor.baselines.fitting import Split, Work, described_estimator, validate_fold
@@ -68,6 +68,8 @@ class CrossValidated:
     """FILE.folds.csv"""
     timings: Timings
     warnings: tuple[str, ...]
+    features: bytes | None = None
+    """FILE.features.json; None where the rows were no frame."""
 
 
 def cross_validate(
@@ -105,10 +107,12 @@ def run(
     place: str = "y",
     estimator: str = "estimator",
     finished: Callable[[], None] = lambda: None,
+    segments: Mapping[str, NDArray[Any]] | None = None,
 ) -> CrossValidated:
     """Split, fit and count. `about` joins the baseline's; `place` and `estimator` name data and estimator in messages.
 
-    `finished` is called as each fold ends. Raises InputError with every problem found.
+    `finished` is called as each fold ends. segments: name -> its value in each row, (n,), for the summary of the
+    features alone. Raises InputError with every problem found.
     """
     started = time.perf_counter()
     codes, classes = _classes(y, place, plan)
@@ -126,6 +130,7 @@ def run(
         partial(validate_fold, work), len(splits), jobs=jobs or default_jobs(), preload=__name__, finished=finished
     )
     folds, timings = [], []
+    predicted = np.full(len(codes), -1, np.int64)
     warned: Counter[str] = Counter()
     for one, fold in zip(done, splits, strict=False):
         if one.result is None:
@@ -134,6 +139,8 @@ def run(
         folds.append(Fold(fold.fold, fold.repeat, len(fold.train), one.result.validation, one.result.train))
         timings.append(FoldTiming(fold.fold, fold.repeat, one.cpu_seconds, one.peak_memory))
         warned.update(one.result.warned)
+        if fold.repeat == 0:
+            predicted[fold.validation] = one.result.y_pred
     assignment = fingerprints.assignment_text((fold.repeat, fold.fold, fold.validation) for fold in splits)
     baseline = sealed(
         Baseline(
@@ -157,7 +164,13 @@ def run(
     )
     said = [f"{estimator}: {text} (in {n} of {len(folds)} folds)" for text, n in warned.items()]
     said += thin.warnings(baseline)
-    return CrossValidated(baseline, assignment, Timings(time.perf_counter() - started, tuple(timings)), tuple(said))
+    features = None
+    if hasattr(x, "columns"):
+        columns = {str(name): np.asarray(x[name]) for name in x.columns}
+        summary = feature_summary.summarised(columns, baseline.content_hash, predicted, classes, segments)
+        features = feature_summary.encoded(summary)
+    took = Timings(time.perf_counter() - started, tuple(timings))
+    return CrossValidated(baseline, assignment, took, tuple(said), features)
 
 
 def split(plan: Plan, codes: NDArray[np.int64], groups: NDArray[Any] | None, place: str) -> tuple[Split, ...]:

@@ -58,6 +58,8 @@ class ScoredFold:
     validation: Counts
     train: Counts
     warned: tuple[str, ...]
+    y_pred: NDArray[np.int64]
+    """(m,) the class of each validation row, as the fold predicts it."""
 
 
 def described_estimator(factory: Callable[[], Any], seed: int, name: str, *, search: bool) -> dict[str, str]:
@@ -92,16 +94,22 @@ def validate_fold(work: Work, at: int) -> ScoredFold:
         warnings.simplefilter("default")
         estimator = seeded(work.factory(), work.seed)
         estimator.fit(_rows(work.x, fold.train), work.y[fold.train])
-        validation = _scored_rows(work, estimator, fold.validation, by_class=True)
-        train = _scored_rows(work, estimator, fold.train, by_class=False)
+        validation, y_pred = _scored_rows(work, estimator, fold.validation, by_class=True)
+        train, _ = _scored_rows(work, estimator, fold.train, by_class=False)
     warned = sorted(
         {f"{one.category.__name__}: {str(one.message).strip().splitlines()[0].rstrip(':')}" for one in caught}
     )
-    return ScoredFold(validation, train, tuple(warned))
+    return ScoredFold(validation, train, tuple(warned), y_pred)
 
 
-def _scored_rows(work: Work, estimator: Any, rows: NDArray[np.int64], *, by_class: bool) -> Counts:  # noqa: ANN401 - any
-    """Return the Counts of these rows as the fitted estimator sees them."""
+def _scored_rows(
+    work: Work,
+    estimator: Any,  # noqa: ANN401 - any
+    rows: NDArray[np.int64],
+    *,
+    by_class: bool,
+) -> tuple[Counts, NDArray[np.int64]]:
+    """Return the Counts of these rows as the fitted estimator sees them, and the class of each (m,)."""
     x, n = _rows(work.x, rows), len(rows)
     found, texts = interned(np.asarray(estimator.predict(x)))
     y_pred = coded(found, texts, work.classes)
@@ -113,7 +121,8 @@ def _scored_rows(work: Work, estimator: Any, rows: NDArray[np.int64], *, by_clas
     if hasattr(estimator, "predict_proba"):
         scores = score_rows(work.layout, _probabilities(work, estimator, x))
     one = np.ones(n, np.int64)
-    return tally_labelled(work.layout, work.codes[rows], y_pred, scores, one, one - 1, 1, by_class=by_class)[0]
+    counts = tally_labelled(work.layout, work.codes[rows], y_pred, scores, one, one - 1, 1, by_class=by_class)
+    return counts[0], y_pred
 
 
 def _probabilities(work: Work, estimator: Any, x: Any) -> NDArray[np.float64]:  # noqa: ANN401 - any estimator

@@ -47,7 +47,7 @@ def _build(args: argparse.Namespace) -> int:
         reading=Reading(args.fields, args.positive, args.threshold, args.scheme),
         seed=args.seed,
     )
-    _keep(built.baseline, built.assignment, None, args.output, built.warnings)
+    _keep(built.baseline, built.assignment, None, None, args.output, built.warnings)
     return 0
 
 
@@ -81,7 +81,7 @@ def _crossval(args: argparse.Namespace) -> int:
                 estimator=f"--estimator {args.estimator}",
                 finished=progress.advance,
             )
-    _keep(found.baseline, found.assignment, found.timings, args.output, found.warnings)
+    _keep(found.baseline, found.assignment, found.timings, found.features, args.output, found.warnings)
     return 0
 
 
@@ -153,8 +153,16 @@ class _Progress:
         self._bar.advance(self._task)
 
 
-def _keep(baseline: Baseline, assignment: str, timings: Timings | None, output: Path, warnings: Sequence[str]) -> None:
+def _keep(
+    baseline: Baseline,
+    assignment: str,
+    timings: Timings | None,
+    features: bytes | None,
+    output: Path,
+    warnings: Sequence[str],
+) -> None:
     """Write the files, the baseline last, and say what was written."""
+    from monitor.baselines.feature_summary import features_path
     from monitor.baselines.file import folds_path, write, write_text
     from monitor.baselines.timings import timings_path, write_timings
 
@@ -163,6 +171,10 @@ def _keep(baseline: Baseline, assignment: str, timings: Timings | None, output: 
         write_timings(timings, baseline, output)
     else:
         timings_path(output).unlink(missing_ok=True)
+    if features is not None:
+        write_text(features_path(output), features.decode())
+    else:
+        features_path(output).unlink(missing_ok=True)
     write(baseline, output)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
