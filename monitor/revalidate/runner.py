@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.clock import SECOND
 from monitor.errors import InputError, Problem
 from monitor.revalidate.actions.action import Order
-from monitor.revalidate.decision import Decision, Verb
+from monitor.revalidate.decided import as_json
+from monitor.revalidate.decision import Verb
 from monitor.revalidate.desk import Ask
-from monitor.revalidate.told import as_json
 from monitor.revalidate.working import work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from monitor.config import ModelSettings, Settings
     from monitor.config.revalidation import ActionSettings, Revalidation
     from monitor.revalidate.actions.action import Action
-    from monitor.revalidate.decision import Drift
-    from monitor.revalidate.desk import Look, Sampled
+    from monitor.revalidate.decision import Decision, Drift
+    from monitor.revalidate.desk import Desk, Look, Sampled
     from monitor.revalidate.ending import Ending
     from monitor.revalidate.patience import Patience
 
@@ -99,29 +100,39 @@ def run(settings: Settings, asked: Asked, tools: Tools) -> Iterator[Decision]:
 
 
 def _of_model(settings: Settings, model: ModelSettings, asked: Asked, tools: Tools) -> Iterator[Decision]:
-    """Yield the decisions of one model: those after a run are asked for again once it is over."""
-    wanted = _settings_of(model)
-    drifted = _drifted(model, wanted, tools)
-    drift = {version: found.drift for version, found in drifted.items()}
-    settled: list[str] = []
-    force = asked.force
+    """Yield the decisions of one model: those behind a run that is begun are asked for again once it is over."""
+    drifted = _drifted(model, _settings_of(model), tools)
+    ask = Ask(
+        model.name,
+        asked.by,
+        asked.holder,
+        asked.force,
+        asked.dry_run,
+        {version: found.drift for version, found in drifted.items()},
+    )
     while True:
-        ask = Ask(model.name, asked.by, asked.holder, force, asked.dry_run, drift)
-        decisions = [
-            one for one in tools.patience.ask(lambda desk, ask=ask: desk.decide(ask)) if one.version not in settled
-        ]
-        begun = next((one for one in decisions if one.decision is Verb.START and one.run is not None), None)
-        if begun is None or asked.dry_run or begun.waits_for_approval:
+        decisions = tools.patience.ask(partial(_decided, ask))
+        begun = next((one for one in decisions if _to_be_worked_on(one)), None)
+        if begun is None or asked.dry_run:
             yield from decisions
             return
         before = decisions[: decisions.index(begun)]
         yield from before
         html = drifted[begun.version].html if begun.version in drifted else None
         yield _worked(settings, model, begun, html, asked, tools)
-        settled += [one.version for one in (*before, begun)]
-        if len(settled) >= len(before) + len(decisions) or tools.ending.asked:
+        if tools.ending.asked or begun is decisions[-1]:
             return
-        force = False  # which speaks about the newest version alone
+        settled = (*ask.settled, *(one.version for one in before), begun.version)
+        ask = replace(ask, settled=settled, force=False)  # which speaks about the newest version alone
+
+
+def _decided(ask: Ask, desk: Desk) -> Sequence[Decision]:
+    return desk.decide(ask)
+
+
+def _to_be_worked_on(decision: Decision) -> bool:
+    """Tell whether a decision begins a run, or hands us one that nobody works on any more."""
+    return decision.decision is Verb.START and decision.run is not None and not decision.waits_for_approval
 
 
 def _drifted(model: ModelSettings, wanted: Revalidation, tools: Tools) -> Mapping[str, Drifted]:
@@ -167,15 +178,13 @@ def _worked(
 
 def order_of(settings: Settings, model: ModelSettings, begun: Decision) -> Order:
     """Return what an action is asked to do for a decision that starts a run."""
-    from pathlib import Path
-
     wanted = _settings_of(model)
     return Order(
         run=str(begun.run),
         model=model.name,
         version=begun.version,
         candidate_version=wanted.action.version or begun.version,
-        started=begun.at,
+        started=begun.at if begun.run_started is None else begun.run_started,
         folder=Path() if settings.path is None else settings.path.parent,
         baseline=_here(model, wanted, begun),
         positive=model.classes[model.layout.positive] if len(model.classes) == _BINARY else None,
@@ -191,7 +200,7 @@ def _here(model: ModelSettings, wanted: Revalidation, begun: Decision) -> Path |
     if promoted.is_file():
         return promoted
     configured = model.baseline.get(begun.version)
-    return configured if configured is not None and configured.is_file() else None
+    return configured if isinstance(configured, Path) and configured.is_file() else None
 
 
 def _settings_of(model: ModelSettings) -> Revalidation:

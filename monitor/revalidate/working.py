@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from monitor.errors import FoldwatchError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from monitor.revalidate.actions.action import Action, Order
     from monitor.revalidate.decision import Decision
+    from monitor.revalidate.desk import Desk
     from monitor.revalidate.ending import Ending
     from monitor.revalidate.patience import Patience
 
@@ -72,7 +74,7 @@ class Lease:
                 return
             progress = Progress(self._run, self._holder, self._text, self._reference)
             try:
-                ours = self._patience.ask(lambda desk, progress=progress: desk.progress(progress), 0.0)
+                ours = self._patience.ask(partial(_renewed, progress), 0.0)
             except DeskAway:
                 continue  # the next time; the desk takes a run that nobody took meanwhile as ours
             except FoldwatchError as error:
@@ -82,6 +84,10 @@ class Lease:
                 self.lost = True
                 self._cancelled.set()
                 return
+
+
+def _renewed(progress: Progress, desk: Desk) -> bool:
+    return desk.progress(progress)
 
 
 def work(
