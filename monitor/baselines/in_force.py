@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.baselines.file import read
 from monitor.baselines.reorder import in_order
+from monitor.config.revalidation import MlflowRun
 from monitor.errors import InputError, Problem
 from monitor.join.words import normal_class
 
@@ -29,7 +30,7 @@ def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
         for version, path in model.baseline.items():
             place = f"{settings.path}: models.{model.name}.baseline.{version}"
             try:
-                baseline = read(path)
+                baseline = _read(settings, path)
             except InputError as error:
                 problems.extend(Problem(place, f"{p.place}: {p.finding}", p.remedy) for p in error.problems)
                 continue
@@ -42,7 +43,18 @@ def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
     return baselines
 
 
-def _mismatches(baseline: Baseline, model: ModelSettings, version: str, path: Path, place: str) -> Iterator[Problem]:
+def _read(settings: Settings, place: Path | MlflowRun) -> Baseline:
+    """Read a baseline from its file, or from the run of MLflow that holds it."""
+    if isinstance(place, MlflowRun):
+        from monitor.baselines.tracked import read_tracked  # noqa: PLC0415 - only who names a run needs MLflow
+
+        return read_tracked(settings, place.run_id)
+    return read(place)
+
+
+def _mismatches(
+    baseline: Baseline, model: ModelSettings, version: str, path: Path | MlflowRun, place: str
+) -> Iterator[Problem]:
     """Yield what of a baseline does not fit the model and version that name it."""
     if baseline.model != model.name:
         remedy = f"name a baseline of `{model.name}`, or build one with `--model {model.name}`"

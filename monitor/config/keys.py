@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING
 from monitor.clock import DAY
 from monitor.config import kinds
 from monitor.config.alert_keys import ALERT_TABLES, ALERTING, ANNOTATIONS, ROUTING, SLO, SLO_KIND, TARGET
+from monitor.config.revalidation_keys import (
+    DAEMON,
+    LEDGER,
+    MLFLOW,
+    REVALIDATE,
+    REVALIDATION_TABLES,
+    REVALIDATION_TOP_TABLES,
+)
 from monitor.config.section import Key, Table
 from monitor.config.server_keys import SERVER_TABLES
 from monitor.config.settings import Duration, Export
@@ -39,7 +47,11 @@ EXPORT: Key[At] = Key(
     without="recall, precision and F1 per class and accuracy, without segments",
 )
 MODELS: Key[At] = Key("models", kinds.MAPPING, "The models to watch, by name, as events name them.", required=True)
-TOP = Table("", "The file as a whole.", (SOURCE, STORE, SERVER, EVALUATE_EVERY, EXPORT, SLO, ALERTING, MODELS))
+TOP = Table(
+    "",
+    "The file as a whole.",
+    (SOURCE, STORE, SERVER, EVALUATE_EVERY, EXPORT, SLO, ALERTING, LEDGER, MLFLOW, DAEMON, MODELS),
+)
 
 # --- store ---------------------------------------------------------------------------------------------------------
 
@@ -92,7 +104,8 @@ THRESHOLD = Key(
 BASELINE: Key[At] = Key(
     "baseline",
     kinds.MAPPING,
-    "Version -> baseline file, relative to the configuration. A version without one is counted, not compared.",
+    "Version -> baseline file to begin with, relative to the configuration, or `mlflow:RUN_ID`, the run that holds it. "
+    "A version without one is counted, not compared.",
 )
 WINDOWS = Key(
     "windows",
@@ -154,6 +167,7 @@ MODEL_TABLE = Table(
         MARGIN,
         OWNER,
         OBJECTIVES,
+        REVALIDATE,
     ),
 )
 OBJECTIVE_NAME = Key("name", kinds.TEXT, "A name for reports and alerts.", required=True)
@@ -188,6 +202,8 @@ TABLES: tuple[Table, ...] = (
     *SERVER_TABLES,
     EXPORT_TABLE,
     *ALERT_TABLES,
+    *REVALIDATION_TOP_TABLES,
     MODEL_TABLE,
     OBJECTIVE_TABLE,
+    *REVALIDATION_TABLES,
 )

@@ -10,6 +10,10 @@ from monitor.config.kinds import entries, item_at, items, shown
 from monitor.config.near import meant
 from monitor.config.nodes import Items, Scalar
 from monitor.config.objectives import read_objective
+from monitor.config.revalidation import MlflowRun
+from monitor.config.revalidation_keys import REVALIDATE
+from monitor.config.revalidation_kinds import RUN_ID, RUN_PREFIX
+from monitor.config.revalidation_read import read_revalidation
 from monitor.config.section import Section
 from monitor.config.settings import Duration, ModelSettings
 from monitor.counts import Layout
@@ -25,10 +29,13 @@ if TYPE_CHECKING:
 _TWO = 2
 
 
-def read_model(name: str, section: Section, folder: Path, terms: Terms | None = None) -> ModelSettings | None:
+def read_model(
+    name: str, section: Section, folder: Path, terms: Terms | None = None, *, tracked: bool = True
+) -> ModelSettings | None:
     """Read one model; None where something about it is wrong, which is reported.
 
     `folder` is the configuration's, `terms` are those of its error budgets, None where they are wrong themselves.
+    `tracked`: whether the configuration says where MLflow is.
     """
     before = len(section.at.problems)
     classes = _classes(section)
@@ -38,11 +45,15 @@ def read_model(name: str, section: Section, folder: Path, terms: Terms | None = 
     horizon = section.get(keys.LABEL_HORIZON)
     correction_window = _correction_window(section, horizon, windows)
     label_first_wait = section.get(keys.LABEL_FIRST_WAIT)
-    baseline = _baseline(section, folder)
+    baseline = _baseline(section, folder, tracked=tracked)
     segments = _segments(section)
     margin = section.get(keys.MARGIN)
     owner = section.get(keys.OWNER)
+    fine = len(section.at.problems)
     objectives = _objectives(section, classes, windows, segments, terms)
+    promised = objectives if len(section.at.problems) == fine else None
+    revalidate = section.get(REVALIDATE)
+    revalidation = None if revalidate is None else read_revalidation(revalidate, folder, promised, keys.TABLES)
     if (
         len(section.at.problems) > before
         or classes is None
@@ -68,6 +79,7 @@ def read_model(name: str, section: Section, folder: Path, terms: Terms | None = 
         owner=owner or "",
         threshold=threshold,
         objectives=objectives,
+        revalidation=revalidation,
     )
 
 
@@ -137,19 +149,25 @@ def _correction_window(
     return given
 
 
-def _baseline(section: Section, folder: Path) -> dict[str, Path]:
-    """Read version -> baseline file."""
+def _baseline(section: Section, folder: Path, *, tracked: bool) -> dict[str, Path | MlflowRun]:
+    """Read version -> baseline file, or the run of MLflow that holds it."""
     at = section.get(keys.BASELINE)
     if at is None:
         return {}
     if isinstance(at.node, Scalar) and not at.node.nothing:
         at.report("is a single value", f'say which version it is of: `baseline: {{"1": {at.node.text}}}`')
         return {}
-    files = {}
+    files: dict[str, Path | MlflowRun] = {}
     for version, value in entries(at):
         path = kinds.PATH.read(value)
         if not version.strip():
             value.report("the version is empty", "write the version that events carry")
+        elif path is not None and path.startswith(RUN_PREFIX):
+            run_id = RUN_ID.read(value)
+            if not tracked:
+                value.report("is a run of MLflow, and `mlflow` is missing", "add `mlflow: {tracking_uri: …}`")
+            if run_id is not None:
+                files[version] = MlflowRun(run_id)
         elif path is not None:
             files[version] = folder / path
     return files

@@ -15,6 +15,8 @@ from monitor.config.kinds import At, entries, shown
 from monitor.config.models import read_model
 from monitor.config.near import meant
 from monitor.config.nodes import parse
+from monitor.config.revalidation_keys import MLFLOW
+from monitor.config.revalidation_read import default_ledger, read_daemon, read_ledger, read_mlflow
 from monitor.config.section import Section
 from monitor.config.server import read_server
 from monitor.config.settings import Export, Settings
@@ -124,10 +126,12 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     slo = read_slo(top, keys.TABLES)
     alerting = read_alerting(top, path.parent, keys.TABLES)
     terms = None if slo is None or evaluate_every is None else Terms(slo, evaluate_every)
+    mlflow = read_mlflow(top, path.parent, keys.TABLES)
     models = _models(top, path.parent, terms)
     check_period(top, terms, models)
     source = read_source(top.get(keys.SOURCE), path.parent, models)
     store = _store(top, path.parent)
+    ledger, daemon = read_ledger(top, path.parent, keys.TABLES), read_daemon(top, path.parent, keys.TABLES)
     if (
         at.problems
         or evaluate_every is None
@@ -138,8 +142,9 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
         or source is None
     ):
         return None
+    known = {model.name: model for model in models if model is not None}
     return Settings(
-        models={model.name: model for model in models if model is not None},
+        models=known,
         source=source,
         server=server,
         evaluate_every=evaluate_every,
@@ -147,6 +152,9 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
         slo=slo,
         alerting=alerting,
         store=store,
+        ledger=ledger or default_ledger(store, known.values()),
+        mlflow=mlflow,
+        daemon=daemon,
         path=path,
         sha256=sha256,
     )
@@ -163,7 +171,11 @@ def _models(top: Section, folder: Path, terms: Terms | None) -> list[ModelSettin
     for name, model in found:
         if not name.strip():
             model.report("a model has an empty name", "write the name that events carry")
-    return [read_model(name, Section(model, keys.MODEL_TABLE, keys.TABLES), folder, terms) for name, model in found]
+    tracked = MLFLOW in top
+    return [
+        read_model(name, Section(model, keys.MODEL_TABLE, keys.TABLES), folder, terms, tracked=tracked)
+        for name, model in found
+    ]
 
 
 def _store(top: Section, folder: Path) -> Path | None:

@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from monitor.config.settings import Duration
 
 HOUR = 3_600_000
+SCHEMES = ("stratified", "group", "stratified-group", "time-series", "repeated-stratified", "nested", "plain")
+"""How a re-validation can split: as `baseline crossval`, which keeps the same words in a room that may import ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowRun:
+    """A baseline that is an artifact of a run: `baseline: {"3": "mlflow:RUN_ID"}`."""
+
+    run_id: str
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return f"mlflow:{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +222,8 @@ class DaemonSettings:
 def plain(value: Any) -> Any:  # noqa: ANN401 - any settings value, as JSON values
     """Return settings as JSON values, for the ledger: no secret is in them, since secrets stand in files."""
     if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        kind = {"kind": value.kind} if isinstance(value, ActionSettings) else {}
+        return kind | {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, tuple | list):
         return [plain(one) for one in value]
     if isinstance(value, dict):

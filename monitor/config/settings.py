@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from monitor.config.revalidation import DaemonSettings, MlflowSettings, Revalidation
+    from monitor.config.revalidation import DaemonSettings, MlflowRun, MlflowSettings, Revalidation
     from monitor.counts import Layout
     from monitor.errors import Problem
 
@@ -120,8 +120,8 @@ class ModelSettings:
     label_horizon: Duration
     correction_window: Duration
     label_first_wait: Duration
-    baseline: Mapping[str, Path] = field(default_factory=dict)
-    """version -> file"""
+    baseline: Mapping[str, Path | MlflowRun] = field(default_factory=dict)
+    """version -> file, or the run of MLflow that holds it"""
     segments: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     """name -> fixed values, or None: up to 50 as they come"""
     margin: float = 0.03
