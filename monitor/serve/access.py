@@ -40,6 +40,10 @@ _TOLD_SECONDS: Final = 60.0
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _PASTED: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+=_~-]{20,}")
 """What tokens look like, and names of files hardly ever."""
+CREDENTIALS: Final = "foldwatch.credentials"
+"""Key of a request's scope: by what it was let in, BEARER or BASIC."""
+BEARER: Final = "bearer"
+BASIC: Final = "basic"
 _READERS: Final = (("bearer_token_file", read_tokens), ("basic_users_file", read_users))
 
 
@@ -50,6 +54,14 @@ class Refusal:
     status: int
     text: str
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def answer(self) -> PlainTextResponse:
+        """The answer that says so."""
+        answer = PlainTextResponse(self.text, self.status)
+        for name, value in self.headers:
+            answer.headers.append(name, value)
+        return answer
 
 
 class Guard:
@@ -96,24 +108,23 @@ class Guard:
             return
         self._refusals.count("unauthorized")
         self._tell(scope)
-        answer = PlainTextResponse(refusal.text, refusal.status)
-        for name, value in refusal.headers:
-            answer.headers.append(name, value)
-        await answer(scope, receive, send)
+        await refusal.answer(scope, receive, send)
 
     async def _refusal(self, scope: Scope) -> Refusal | None:
-        """Return why a request may not read; None where it may."""
+        """Return why a request may not read; None where it may, which the scope then tells."""
         tokens = self._tokens.current() if self._tokens else None
         users = self._users.current() if self._users else None
         shown = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
         credentials = _CREDENTIALS.fullmatch(shown[0]) if len(shown) == 1 and len(shown[0]) <= _LONGEST else None
         scheme, value = (credentials[1].lower(), credentials[2]) if credentials else (b"", b"")
         if scheme == b"bearer" and tokens is not None and tokens.hold(value):
+            scope[CREDENTIALS] = BEARER
             return None
         login = _login(value) if scheme == b"basic" and users is not None else None
         if login is not None and users is not None:
             try:
                 if await self._logins.right(users, *login, _address(scope)):
+                    scope[CREDENTIALS] = BASIC
                     return None
             except TooManyLogins:
                 text = "too many logins wait for their turn: try again in a while\n"

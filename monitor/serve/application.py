@@ -1,4 +1,4 @@
-"""What is answered: /metrics, the probes, the page and its API, each read-only; 404 elsewhere."""
+"""What is answered: /metrics, the probes, the page and its API, each read-only; calls of a token; 404 elsewhere."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from monitor.config import Auth
 from monitor.report.page import content_security_policy
 from monitor.serve.access import Guard
+from monitor.serve.bodies import PREFIX
+from monitor.serve.calls import Intake, Writing, own_token_file
 from monitor.serve.headers import HEADERS, Headed
+from monitor.serve.pieces import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
-    from monitor.config import Auth
+    from monitor.config import ServerSettings
+    from monitor.serve.calls import Calls
+    from monitor.serve.limits import Limits
     from monitor.serve.refusals import Refusals
     from monitor.serve.shown import Showcase
 
 _NOT_FOUND: Final = 404
 _METHOD_NOT_ALLOWED: Final = 405
-_PIECE: Final = 65_536
-_EVERYWHERE: Final = "/, /metrics, /api/v1/report, /api/v1/objectives, /-/healthy and /-/ready"
+_EVERYWHERE: Final = "/, /metrics, /api/v1/report, /api/v1/objectives, /api/v1/ledger, /-/healthy and /-/ready"
+READ: Final = "everything here is read with GET"
 _PROBES: Final = "/-/healthy and /-/ready"
 
 
@@ -43,23 +50,23 @@ class Probes:
     """Whether state is restored and the source is being read."""
 
 
-class Pieces(Response):
-    """An answer that is handed over piece by piece: a slow reader holds one piece in memory, not all of it."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What takes calls, and where; without `calls` nothing can be called."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - Starlette's own
-        """Send it."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        body = bytes(self.body)
-        for at in range(0, len(body) or 1, _PIECE):
-            more = at + _PIECE < len(body)
-            await send({"type": "http.response.body", "body": body[at : at + _PIECE], "more_body": more})
+    calls: Calls | None = None
+    folder: Path | None = None
+    """The state's; None: there is none."""
 
 
-def application(showcase: Showcase, probes: Probes, auth: Auth | None, refusals: Refusals) -> ASGIApp:
+def application(
+    showcase: Showcase, probes: Probes, settings: ServerSettings, refusals: Refusals, limits: Limits, taken: Taken
+) -> ASGIApp:
     """Return what `listen` answers. Every path but the probes needs credentials where `auth` asks for them.
 
-    Raises InputError where the files of `auth` cannot be used.
+    Calls need a token in any case. Raises InputError where the files of `auth`, or of that token, cannot be used.
     """
+    intake = Intake(taken.calls, limits)
 
     async def metrics(request: Request) -> Response:
         body, content_type = showcase.shown.exposition.body(request.headers.get("accept", ""))
@@ -84,10 +91,21 @@ def application(showcase: Showcase, probes: Probes, auth: Auth | None, refusals:
         Route("/", whole_page),
         Route("/api/v1/report", report),
         Route("/api/v1/objectives", objectives),
+        Route("/api/v1/ledger", intake.ledger),
     ]
+    if taken.calls is not None:
+        routes.append(_calls_route(intake, settings, refusals, taken.folder))
     everything = _routed(routes, _EVERYWHERE)
-    guarded = everything if auth is None else Guard(everything, auth, refusals)
+    guarded = everything if settings.auth is None else Guard(everything, settings.auth, refusals)
     return Headed(ServerErrorMiddleware(guarded), HEADERS)
+
+
+def _calls_route(intake: Intake, settings: ServerSettings, refusals: Refusals, folder: Path | None) -> Route:
+    """Return where calls are made; no body is read before who sends it may write."""
+    token_file = own_token_file(settings, folder)
+    writing = Writing(Route(PREFIX + "{name}", intake.called, methods=["POST"]).app, settings, token_file, refusals)
+    guarded = writing if token_file is None else Guard(writing, Auth(token_file), refusals)
+    return Route(PREFIX + "{name}", guarded, methods=["POST"])
 
 
 def probes_application(showcase: Showcase, probes: Probes) -> ASGIApp:
@@ -114,13 +132,14 @@ def _probed(trouble: str | None, state: str) -> Response:
 def _routed(routes: Sequence[Route], there: str) -> ASGIApp:
     """Return an application of these routes; `there` tells in words which they are."""
 
-    async def refused(_: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
+        call = request.url.path.startswith(PREFIX)
         texts = {
             _NOT_FOUND: f"not found: there are {there}\n",
-            _METHOD_NOT_ALLOWED: "method not allowed: everything here is read with GET\n",
+            _METHOD_NOT_ALLOWED: f"method not allowed: {'calls are made with POST' if call else READ}\n",
         }
-        allowed = {"Allow": "GET, HEAD"} if status == _METHOD_NOT_ALLOWED else {}
+        allowed = {"Allow": "POST" if call else "GET, HEAD"} if status == _METHOD_NOT_ALLOWED else {}
         return PlainTextResponse(texts.get(status, "error\n"), status_code=status, headers=allowed)
 
     starlette = Starlette(routes=routes, exception_handlers={HTTPException: refused})

@@ -6,59 +6,24 @@ import asyncio
 import re
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
+from monitor.serve.bodies import Body, Unwanted, as_last, length
 from monitor.serve.exchange import Exchange, Outlet
 from monitor.serve.refused import NOT_ENCRYPTED, WORDS, refusal
+from monitor.serve.terms import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
-
-    from monitor.serve.limits import Limits
-    from monitor.serve.refusals import Refusals
+    from monitor.serve.terms import Terms
 
 _READ: Final = 8_192
 """Bytes that are read at once."""
 _HELD: Final = 65_536
 """Bytes of an answer that wait in memory until the client reads them."""
 _END: Final = re.compile(rb"\n\r?\n")
-_BODY: Final = re.compile(
-    rb"\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0+[ \t]*\r?\n))", re.IGNORECASE
-)
-
-
-class Phase(Enum):
-    """What a connection is at."""
-
-    HANDSHAKE = "handshake"
-    HEAD = "head"
-    """A request is expected, or has begun."""
-    ANSWER = "answer"
-    """A request is answered, and the answer read."""
-    IDLE = "idle"
-    """Between two requests."""
-    LINGER = "linger"
-    """All is said; what still comes is thrown away."""
-    CLOSING = "closing"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What all connections of one listener have together."""
-
-    limits: Limits
-    refusals: Refusals
-    headers: Mapping[str, str]
-    """Of refusals."""
-    config: Config
-    """By which uvicorn answers."""
-    state: ServerState
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -83,6 +48,8 @@ class Connection(asyncio.BufferedProtocol):
         self._exchange = Exchange(terms.config, terms.state, self)
         self._buffer = bytearray()
         self._unread = bytearray()
+        self._body = Body(0, self._limits)
+        self._wanted = False
         self._discarded = 0
 
     @property
@@ -163,6 +130,9 @@ class Connection(asyncio.BufferedProtocol):
             self._enter(Phase.HEAD, self._limits.head_seconds)
         if self._phase is Phase.HEAD:
             self._begin()
+        elif self._phase is Phase.BODY and self._wanted:
+            self._since = self._loop.time()
+            self._feed()
         elif self._phase is Phase.ANSWER and not self._exchange.answering and self._drained:
             self._enter(Phase.HEAD, self._limits.head_seconds)
             self._begin()
@@ -202,10 +172,21 @@ class Connection(asyncio.BufferedProtocol):
         """Close, but let the client read first where it is still sending: closing would throw away our last words."""
         if self._phase in {Phase.LINGER, Phase.CLOSING}:
             return
-        if self._unread:
+        if self._unread or self._body.left:
             self._linger()
         else:
             self._close(self._limits.answer_seconds)
+
+    def wanted(self, *, more: bool) -> None:
+        """Read the body as fast as it is asked for, and no faster."""
+        self._wanted = more and self._body.left > 0
+        if not self._wanted:
+            return
+        if self._phase is Phase.ANSWER:
+            self._body.begin(self._loop.time())
+            self._enter(Phase.BODY, self._limits.progress_seconds)
+        self._pause(reading=True)
+        self._loop.call_soon(self._feed)
 
     # The steps.
 
@@ -238,19 +219,31 @@ class Connection(asyncio.BufferedProtocol):
             return
         head = bytes(self._unread[: end.end()])
         del self._unread[: end.end()]
-        if _BODY.search(head):
-            read_only = head.startswith((b"GET ", b"HEAD "))
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if read_only else HTTPStatus.METHOD_NOT_ALLOWED)
+        follows = length(head, self._limits, calls=self._terms.calls)
+        if isinstance(follows, Unwanted):
+            self._refuse(*follows)
+            return
+        self._enter(Phase.ANSWER, self._limits.answer_seconds)
+        if follows:
+            self._body = Body(follows, self._limits)
+            self._exchange.begin(as_last(head))
         else:
-            self._enter(Phase.ANSWER, self._limits.answer_seconds)
             self._exchange.data_received(head)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _feed(self) -> None:
+        """Hand on what has come of the body."""
+        if self._phase is not Phase.BODY or not self._wanted or not self._unread:
+            return
+        self._exchange.data_received(self._body.take(self._unread))
+        if not self._body.left:
+            self._enter(Phase.ANSWER, self._limits.call_seconds + self._limits.answer_seconds)
+
+    def _refuse(self, status: HTTPStatus, text: str = "") -> None:
         """Say why nothing is answered, and leave."""
-        text, reason = WORDS[status]
+        words, reason = WORDS[status]
         self._terms.refusals.count(reason)
         if self._transport is not None:
-            self._transport.write(refusal(status, text, self._terms.headers))
+            self._transport.write(refusal(status, text or words, self._terms.headers))
         self._linger()
 
     def _linger(self) -> None:
@@ -278,7 +271,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _expire(self) -> None:
         """Do what the end of the phase's time asks for."""
-        if self._phase is Phase.HEAD and self._unread:
+        now = self._loop.time()
+        if self._phase is Phase.BODY and not self._body.late(now):
+            self._timer = self._loop.call_later(self._body.patience(now), self._expire)
+        elif self._phase is Phase.BODY or (self._phase is Phase.HEAD and self._unread):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         elif self._phase in {Phase.IDLE, Phase.LINGER, Phase.HEAD}:
             if self._phase is Phase.HEAD:

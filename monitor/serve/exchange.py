@@ -1,4 +1,4 @@
-"""One connection as uvicorn sees it: whole heads of requests without bodies go in, answers come out."""
+"""One connection as uvicorn sees it: whole heads of requests go in, bodies as they are asked for, answers come out."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ class Door(Protocol):
         """Learn that nothing more is to be said."""
         ...
 
+    def wanted(self, *, more: bool) -> None:
+        """Learn whether more of a request's body is asked for: never before somebody may send it."""
+        ...
+
 
 _TOLD: Final = ("socket", "sockname", "peername", "sslcontext")
 """What a connection tells of itself."""
@@ -49,6 +53,11 @@ class Exchange(H11Protocol):
     def held_up(self) -> bool:
         """Whether the client does not read what there is of the answer."""
         return self.flow.write_paused
+
+    def begin(self, head: bytes) -> None:
+        """Begin a request that has a body, of which nothing is read until it is asked for."""
+        self.data_received(head)
+        self.flow.pause_reading()
 
     def last(self) -> None:
         """Close the connection after the answer that is under way."""
@@ -90,7 +99,9 @@ class Outlet(asyncio.Transport):
             self._door.leave()
 
     def pause_reading(self) -> None:
-        """Do nothing: the door never hands on more than one head."""
+        """Hand it on: enough of a body has come."""
+        self._door.wanted(more=False)
 
     def resume_reading(self) -> None:
-        """Do nothing."""
+        """Hand it on: somebody asks for the body."""
+        self._door.wanted(more=True)

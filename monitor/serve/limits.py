@@ -25,6 +25,21 @@ class Limits:
     """Request line and headers."""
     answer_seconds: float = 30.0
     """From the end of the head until the client has read the answer."""
+    body_bytes: int = 8 * 2**20
+    """Of a call's body."""
+    large_body_bytes: int = 64 * 2**20
+    """Of the one that brings a baseline along."""
+    bodies_bytes: int = 128 * 2**20
+    """Of all bodies that are being read or answered at the same time."""
+    body_seconds: float = 60.0
+    """From the moment that a body is read until it is complete."""
+    progress_seconds: float = 10.0
+    """In each of them `progress_bytes` come, or the rest."""
+    progress_bytes: int = 65_536
+    call_seconds: float = 90.0
+    """From the end of the body until a call is answered; the answer is read within `answer_seconds`."""
+    calls: int = 16
+    """Which wait for their answer at the same time."""
     idle_seconds: float = 40.0
     """Between two requests: more than the usual 15 s and 30 s between scrapes, so that a scraper stays connected."""
     linger_seconds: float = 2.0

@@ -9,11 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from monitor.errors import InputError, Problem
-from monitor.serve.connection import Connection, Terms
+from monitor.serve.connection import Connection
 from monitor.serve.encrypted import Encrypted
 from monitor.serve.seats import Seats
 
 if TYPE_CHECKING:
+    from monitor.serve.terms import Terms
     from monitor.serve.tls import Keyring
 
 _BACKLOG: Final = 512

@@ -14,6 +14,7 @@ WORDS: Final[Mapping[HTTPStatus, tuple[str, Reason]]] = {
     HTTPStatus.BAD_REQUEST: ("this is not a request that HTTP/1.1 knows", "unreadable"),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method not allowed: everything here is read with GET", "too_large"),
     HTTPStatus.REQUEST_TIMEOUT: ("the request took too long", "too_slow"),
+    HTTPStatus.LENGTH_REQUIRED: ("say `Content-Length`: a body comes in one piece", "too_large"),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("requests have no body here: everything is read with GET", "too_large"),
     HTTPStatus.REQUEST_URI_TOO_LONG: ("the address is too long", "too_large"),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("the headers are too large", "too_large"),

@@ -18,14 +18,14 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from monitor.errors import InputError
-from monitor.serve.application import application, probes_application
-from monitor.serve.connection import Terms
+from monitor.serve.application import Taken, application, probes_application
 from monitor.serve.exchange import Exchange
 from monitor.serve.headers import HEADERS
 from monitor.serve.limits import Limits
 from monitor.serve.listener import Listener, bound
 from monitor.serve.refusals import Refusals
 from monitor.serve.shown import Showcase
+from monitor.serve.terms import Terms
 from monitor.serve.tls import Keyring
 
 if TYPE_CHECKING:
@@ -46,22 +46,31 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("foldwatch")
 _TICK_SECONDS: Final = 1.0
 _LIMITS: Final = Limits()
+_TAKEN: Final = Taken()
 _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 class Server:
     """Binds its addresses when it is made, so that a port in use is found at once; answers after `start`."""
 
-    def __init__(self, settings: ServerSettings, probes: Probes, snapshot: Snapshot, limits: Limits = _LIMITS) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        probes: Probes,
+        snapshot: Snapshot,
+        limits: Limits = _LIMITS,
+        taken: Taken = _TAKEN,
+    ) -> None:
         """Listen on `settings.listen`, port 0 for any free one, and show `snapshot` until something newer is published.
 
+        `taken`: the calls that are answered, none unless told otherwise.
         Raises InputError with all that is wrong with the addresses and the files of `settings`.
         """
         self._limits, self._refusals, self._showcase = limits, Refusals(), Showcase(snapshot)
         problems: list[Problem] = []
-        tls, auth, second = settings.tls, settings.auth, settings.probes
+        tls, second = settings.tls, settings.probes
         self._keyring = None if tls is None else _tried(problems, lambda: Keyring(tls))
-        answers = _tried(problems, lambda: application(self._showcase, probes, auth, self._refusals))
+        answers = _tried(problems, lambda: application(self._showcase, probes, settings, self._refusals, limits, taken))
         own = _tried(problems, lambda: bound(settings.listen, "server.listen"))
         other = None if second is None else _tried(problems, lambda: bound(second, "server.probes"))
         if problems or answers is None or own is None:
@@ -72,7 +81,7 @@ class Server:
         self._socket, self._probes_socket = own, other
         self._address, self._probes_address = _address(own), None if other is None else _address(other)
         self._scheme = "http" if tls is None else "https"
-        self._terms = _terms(answers, limits, self._refusals)
+        self._terms = _terms(answers, limits, self._refusals, calls=taken.calls is not None)
         self._probe_terms = _terms(probes_application(self._showcase, probes), limits, self._refusals)
         self._stopping: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
@@ -181,7 +190,7 @@ def _address(listening: socket.socket) -> tuple[str, int]:
     return str(host), int(port)
 
 
-def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals) -> Terms:
+def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals, *, calls: bool = False) -> Terms:
     """Return what the connections of one listener have together."""
     config = uvicorn.Config(
         answers,
@@ -198,4 +207,4 @@ def _terms(answers: ASGIApp, limits: Limits, refusals: Refusals) -> Terms:
         h11_max_incomplete_event_size=limits.head_bytes,
     )
     config.load()
-    return Terms(limits, refusals, HEADERS, config, ServerState())
+    return Terms(limits, refusals, HEADERS, config, ServerState(), calls)
