@@ -35,6 +35,7 @@ class MemoryState(Accounts):
             for name, model in models.items()
         }
         self._history: dict[int, bytes] = {}
+        self._notes: dict[str, bytes] = {}
 
     def fetch(self, model: str, predictions: NDArray[np.object_], labels: NDArray[np.object_]) -> Fetched:
         """Return the rows of these ids."""
@@ -75,6 +76,17 @@ class MemoryState(Accounts):
         """Forget the records of these moments."""
         for moment in moments:
             self._history.pop(moment, None)
+
+    def kept(self, name: str) -> bytes | None:
+        """Return a note."""
+        return self._notes.get(name)
+
+    def keep(self, name: str, value: bytes | None) -> None:
+        """Keep a note as long as the process lives, or with None forget it."""
+        if value is None:
+            self._notes.pop(name, None)
+        else:
+            self._notes[name] = value
 
     def close(self) -> None:
         """Nothing is held."""

@@ -166,6 +166,14 @@ class State(Protocol):
         """Forget the records of these moments; one that is not there is no fault."""
         ...
 
+    def kept(self, name: str) -> bytes | None:
+        """Return the note of this name; None where there is none."""
+        ...
+
+    def keep(self, name: str, value: bytes | None) -> None:
+        """Keep a note in the place of the one of the same name, or with None forget it. A write of its own."""
+        ...
+
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
         ...

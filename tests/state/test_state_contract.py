@@ -227,3 +227,15 @@ def test_records_of_evaluations_are_kept_by_their_moment_until_they_are_dropped(
     state.drop_history([5, 300, 4])
     state.drop_history([])
     assert list(state.history(-1)) == [(256, b"B"), (2**40, b"")]
+
+
+def test_a_note_is_kept_by_its_name_until_another_takes_its_place(state):
+    assert state.kept("ledger") is None
+    state.keep("ledger", b"1")
+    state.keep("other", b"")
+    state.keep("ledger", b"22")
+    state.commit(Commit(offsets={"a": 1}))
+    assert (state.kept("ledger"), state.kept("other"), state.kept("led")) == (b"22", b"", None)
+    state.keep("ledger", None)
+    state.keep("never", None)
+    assert (state.kept("ledger"), state.kept("other")) == (None, b"")

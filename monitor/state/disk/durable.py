@@ -22,9 +22,10 @@ import numpy as np
 from monitor.errors import InputError, StateBroken
 from monitor.join.rules import Outcomes
 from monitor.state.books import Books
+from monitor.state.disk.aside import Aside
 from monitor.state.disk.checkpoint import Checkpoint
 from monitor.state.disk.entries import Entry, decode, encode
-from monitor.state.disk.journal import Log, key_of, number_of, read_slices
+from monitor.state.disk.journal import Log, read_slices
 from monitor.state.disk.rocksdb import DEFAULT, Batch, Database, damaged
 from monitor.state.disk.row_facts import NOT_NEEDED, differing, needed_until, taken
 from monitor.state.disk.row_format import RowFormat
@@ -35,7 +36,7 @@ from monitor.state.state import Fetched
 from monitor.state.table import ALWAYS_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 _LOG: Final = "log"
 _SLICES: Final = "slices"
-_HISTORY: Final = "history"
 _NOWHERE: Final = -1
 """In place of a generation: there is no such row."""
 
@@ -65,7 +65,7 @@ class _Touched:
     rows: Rows
 
 
-class RocksState(Books):
+class RocksState(Aside, Books):
     """Implements `State` in a folder. It has one writer; a fetch that no commit follows changes nothing.
 
     Raises InputError where the folder cannot be opened, StateInUse where another process has it, and StateBroken where
@@ -88,7 +88,7 @@ class RocksState(Books):
         self._database = Database(path)
         try:
             self._log = Log(self._database.made(_LOG))
-            self._database.made(_HISTORY)
+            self._make_room()
             self._open()
         except BaseException:
             self._database.close()
@@ -141,24 +141,6 @@ class RocksState(Books):
     def stored_bytes(self) -> int:
         """Return what its files take on the disk."""
         return self._database.size()
-
-    def append_history(self, moment: int, record: bytes) -> None:
-        """Keep the record of one evaluation."""
-        batch = Batch()
-        batch.put(self._database.family(_HISTORY), [key_of(moment)], [record])
-        self._database.write(batch)
-
-    def history(self, since: int) -> Iterable[tuple[int, bytes]]:
-        """Return (moment, record) of the records of this moment and later, in order."""
-        with self._database.told():
-            for key, record in self._database.family(_HISTORY).items(key_of(since)):
-                yield number_of(key), record
-
-    def drop_history(self, moments: Iterable[int]) -> None:
-        """Forget the records of these moments."""
-        batch = Batch()
-        batch.delete(self._database.family(_HISTORY), map(key_of, moments))
-        self._database.write(batch)
 
     def close(self) -> None:
         """Fold the log and let the folder go; a second call does nothing."""

@@ -55,7 +55,7 @@ returns.
 """
 _OWN_FILES: Final = re.compile(
     r"CURRENT|LOCK|IDENTITY|LOG(\.old.*)?|(MANIFEST|OPTIONS)-\d+(\.dbtmp)?|\d+\.(log|sst|blob|dbtmp)"
-    r"|rocksdict-config\.json|lost\+found"
+    r"|rocksdict-config\.json|lost\+found|ledger\.jsonl|token|\.token\..+"
 )
 _REPLAY: Final = "reading everything again from the start gives the same numbers"
 
