@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from monitor.errors import FoldwatchError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from monitor.revalidate.decision import Decision, Drift, Evidence
+from monitor.revalidate.decision import Decision, Drift, Evidence  # noqa: TC001 - msgspec reads the annotations
 
 LEASE_SECONDS = 90.0
 """How long a run belongs to who works on it, unless it is renewed, every third of it."""
