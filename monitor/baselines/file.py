@@ -91,11 +91,16 @@ def writable(path: Path) -> tuple[Problem, ...]:
 
 def write_text(path: Path, text: str) -> None:
     """Write beside the target and rename, so that nobody ever reads half a file. Raises InputError where it fails."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes as `write_text` writes text."""
     try:
         with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
             at = Path(draft.name)
             try:
-                draft.write(text.encode())
+                draft.write(content)
                 draft.flush()
                 os.fsync(draft.fileno())
                 at.chmod(0o644)

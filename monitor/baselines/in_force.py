@@ -1,9 +1,11 @@
-"""The baselines that a configuration names: all of them read and held against it, with every problem at once."""
+"""The baselines in force, all of them read and held against the configuration, with every problem at once."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.baselines import pointer
 from monitor.baselines.file import read
 from monitor.baselines.reorder import in_order
 from monitor.config.revalidation import MlflowRun
@@ -19,48 +21,100 @@ if TYPE_CHECKING:
 
 
 def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
-    """Read every baseline of the configuration: (model, version) -> Baseline.
+    """Read every baseline in force: (model, version) -> Baseline.
 
-    Classes are in the order and under the names of the configuration; of two the configured one is positive. Raises
-    InputError with all problems: a file that is missing or cut, or that is of another model, version or classes.
+    Those are the ones that `current.json` of a model's `promote_to` names, and for other versions those of the
+    configuration. Classes are in the order and under the names of the configuration; of two the configured one is
+    positive. Raises InputError with all problems: a file that is missing or cut, or that is of another model, version
+    or classes.
     """
     baselines: dict[tuple[str, str], Baseline] = {}
     problems: list[Problem] = []
     for model in settings.models.values():
-        for version, path in model.baseline.items():
-            place = f"{settings.path}: models.{model.name}.baseline.{version}"
+        try:
+            found = sources(settings, model)
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
+        for version, source in found.items():
             try:
-                baseline = _read(settings, path)
+                baselines[model.name, version] = as_configured(stored(settings, source), model, version, source)
             except InputError as error:
-                problems.extend(Problem(place, f"{p.place}: {p.finding}", p.remedy) for p in error.problems)
-                continue
-            found = list(_mismatches(baseline, model, version, path, place))
-            problems.extend(found)
-            if not found:
-                baselines[model.name, version] = _as_configured(baseline, model)
+                problems.extend(error.problems)
     if problems:
         raise InputError(*problems)
     return baselines
 
 
-def _read(settings: Settings, place: Path | MlflowRun) -> Baseline:
-    """Read a baseline from its file, or from the run of MLflow that holds it."""
-    if isinstance(place, MlflowRun):
-        from monitor.baselines.tracked import read_tracked  # noqa: PLC0415 - only who names a run needs MLflow
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the baseline in force of one version comes from."""
 
-        return read_tracked(settings, place.run_id)
-    return read(place)
+    at: Path | MlflowRun
+    place: str
+    """Who says so, for messages."""
+    promoted: bool = False
+    """Whether `current.json` says so."""
 
 
-def _mismatches(
-    baseline: Baseline, model: ModelSettings, version: str, path: Path | MlflowRun, place: str
-) -> Iterator[Problem]:
+def sources(settings: Settings, model: ModelSettings) -> dict[str, Source]:
+    """Return version -> where its baseline in force is: the pointer wins over the configuration, and adds versions.
+
+    Raises InputError where the pointer is damaged.
+    """
+    found = {
+        version: Source(at, f"{settings.path}: models.{model.name}.baseline.{version}")
+        for version, at in model.baseline.items()
+    }
+    if model.revalidation is not None:
+        folder = model.revalidation.promote_to
+        for version, content_hash in sorted(pointer.in_force(folder, model.name).items()):
+            place = f"{folder / pointer.NAME}: {model.name}.{version}"
+            found[version] = Source(pointer.path_of(folder, content_hash), place, promoted=True)
+    return found
+
+
+def stored(settings: Settings, source: Source) -> Baseline:
+    """Return a baseline as it was written, whatever the configuration says of its classes.
+
+    Raises InputError with the place that names it.
+    """
+    try:
+        if isinstance(source.at, MlflowRun):
+            from monitor.baselines.tracked import read_tracked  # noqa: PLC0415 - MLflow takes seconds
+
+            return read_tracked(settings, source.at.run_id)
+        return read(source.at)
+    except InputError as error:
+        back = "restore it from a copy, or take the entry out: then the configuration's own is in force"
+        raise InputError(
+            *(
+                Problem(source.place, f"{p.place}: {p.finding}", back if source.promoted else p.remedy)
+                for p in error.problems
+            )
+        ) from None
+
+
+def as_configured(baseline: Baseline, model: ModelSettings, version: str, source: Source) -> Baseline:
+    """Return a baseline with the classes as the configuration orders and writes them.
+
+    Raises InputError where it is of another model, version or classes.
+    """
+    problems = list(_mismatches(baseline, model, version, source))
+    if problems:
+        raise InputError(*problems)
+    return _as_configured(baseline, model)
+
+
+def _mismatches(baseline: Baseline, model: ModelSettings, version: str, source: Source) -> Iterator[Problem]:
     """Yield what of a baseline does not fit the model and version that name it."""
+    place, path = source.place, source.at
     if baseline.model != model.name:
         remedy = f"name a baseline of `{model.name}`, or build one with `--model {model.name}`"
         yield Problem(place, f"{path} is a baseline of the model `{baseline.model}`", remedy)
     if baseline.version != version:
-        remedy = f'write `"{baseline.version}": …` in the configuration, or build one with `--version {version}`'
+        where = pointer.NAME if source.promoted else "the configuration"
+        remedy = f'write `"{baseline.version}": …` in {where}, or build one with `--version {version}`'
         yield Problem(place, f"{path} is a baseline of version `{baseline.version}`", remedy)
     ours, theirs = _normal(model.classes), _normal(baseline.classes)
     if sorted(ours) != sorted(theirs):
