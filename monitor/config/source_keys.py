@@ -180,12 +180,15 @@ FLAT_FIELDS = {
     "score": "Score of the positive class.",
     "entity": "User or session.",
     "latency_ms": "How long the prediction took, ms, from 0 on; anything else counts as absent.",
-    "features": "Features of the prediction.",
     "y_true": "The class that came true; null retracts.",
     "labelled_at": "When the label was given.",
 }
 """Our names of fields that map to one field of theirs."""
-MAPPED_FIELDS = {"scores": "Class -> its score.", "segment": "Segment -> its value."}
+MAPPED_FIELDS = {
+    "scores": "Class -> its score.",
+    "segment": "Segment -> its value.",
+    "features": "Feature -> its value; sampled where `revalidate.when.drift_share` is set.",
+}
 """Our names of fields that map to one field of theirs (a mapping), or name by name."""
 FIELD_PREFIXES = {"score_": "scores", "segment_": "segment"}
 """`score_leave: p` is another way to write `scores: {leave: p}`."""

@@ -7,7 +7,7 @@ together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -35,6 +35,18 @@ class Words:
         return Words(self.codes[which], self.words)
 
 
+class Carried(Protocol):
+    """What predictions carry besides, (n,): read of few of them, and only when it is asked for."""
+
+    def take(self, which: NDArray[np.bool_]) -> Self:
+        """Return the rows that are marked, (n,)."""
+        ...
+
+    def __getitem__(self, row: int) -> Mapping[str, str | float | bool | None] | None:
+        """Return what one of them carries, by name; None where that is nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Predictions of one model, (n,) each."""
@@ -52,6 +64,8 @@ class Predictions:
     """Configured segment name -> its value in each event."""
     latency: NDArray[np.float64] | None = None
     """`latency_ms`, NaN where an event carries none; None: no event carries one."""
+    features: Carried | None = None
+    """None: nobody wants them."""
 
     @classmethod
     def none(cls, segments: Iterable[str], scores: int) -> Predictions:
@@ -79,6 +93,7 @@ class Predictions:
             self.scores[which],
             {name: words.take(which) for name, words in self.segments.items()},
             None if self.latency is None else self.latency[which],
+            None if self.features is None else self.features.take(which),
         )
 
 

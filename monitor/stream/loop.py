@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from monitor.sources.source import Batch, Rejected, Source
     from monitor.state.state import ModelState, ObjectiveKey, State
     from monitor.statistics.budget import Tally
+    from monitor.stream.sampled import Samples
 
     Bury = Callable[[Sequence[Rejected]], None]
 
@@ -76,10 +77,12 @@ class Stream:
         *,
         skip_old: bool = False,
         bury: Bury | None = None,
+        samples: Samples | None = None,
     ) -> None:
         """Wire the parts. `skip_old` (the daemon) skips events timed before everything that is kept.
 
-        `bury` keeps dead letters; it is called before the commit, so that none is lost when either fails.
+        `bury` keeps dead letters; it is called before the commit, so that none is lost when either fails. `samples`
+        takes features, of what was committed.
         """
         self.state: Final = state
         self._source = source
@@ -87,6 +90,7 @@ class Stream:
         self._slices = slices
         self._skip_old = skip_old
         self._bury = bury
+        self._samples = samples
         self._sought = False
         self._offsets: dict[str, int] = {}
         self._rules = {
@@ -117,6 +121,8 @@ class Stream:
         if committed:
             self.state.commit(commit)
             self._offsets.update(commit.offsets)
+            if self._samples is not None:
+                self._samples.take(batch)
         self._sought = True
         self._source.commit(batch.offsets)
         told = (batch.behind, batch.lag, batch.resets, batch.notices)

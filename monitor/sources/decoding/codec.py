@@ -12,6 +12,8 @@ from monitor.sources.decoding import reasons
 from monitor.sources.decoding.checks import EARLIEST, ModelRules, Moments, check
 from monitor.sources.decoding.columns import texts, without_nan
 from monitor.sources.decoding.decoded import Decoded, Frames, Rows, batch_of
+from monitor.sources.decoding.features import NAME as FEATURES
+from monitor.sources.decoding.features import FeatureReader
 from monitor.sources.decoding.fields import LATENCY, FieldPaths, Keys, Kind, field_paths
 from monitor.sources.decoding.json_lines import JsonLines
 from monitor.sources.decoding.reasons import REASONS
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Settings
     from monitor.sources.decoding.columns import Table
+    from monitor.sources.decoding.features import Features
     from monitor.sources.decoding.json_lines import Lines
 
 __all__ = ["REASONS", "Codec", "Decoded", "Frames", "Kind", "Rows", "batch_of"]
@@ -77,6 +80,12 @@ class Codec:
             for kind in Kind
         }
         """Where the fields of each kind of event are looked for."""
+        reader = FeatureReader(source.predictions.fields.get(FEATURES, FEATURES))
+        self._features = {
+            name: reader
+            for name, model in settings.models.items()
+            if model.revalidation is not None and model.revalidation.when.drift_share is not None
+        }
         self._json = {kind: JsonLines(each.all(), each.single.get(LATENCY, ())) for kind, each in self.paths.items()}
 
     def decode(self, kind: Kind, buffer: bytes, *, now: int, place: Callable[[int], str]) -> Decoded:
@@ -89,7 +98,8 @@ class Codec:
             Rejected(each.reason, each.detail, place(read.lines.number(each.row)), read.lines[each.row])
             for each in read.wrong
         ]
-        return Decoded(read.valid, rejected, _skipped(read.skipped), len(read.lines))
+        features = self._unread(kind, read.valid, read.lines)
+        return Decoded(read.valid, rejected, _skipped(read.skipped), len(read.lines), features)
 
     def decode_messages(
         self,
@@ -132,7 +142,20 @@ class Codec:
             [letter(each.row, each.reason, each.detail) for each in wrong],
             _skipped(read.skipped, len(values) - len(given)),
             len(values),
+            self._unread(kind, valid, values),
         )
+
+    def _unread(
+        self, kind: Kind, models: Iterable[str], events: Lines | Sequence[bytes | None]
+    ) -> Mapping[str, Callable[[int], Features | None]]:
+        """Return what reads the features of an event by its number, of the models that are sampled."""
+
+        def reads(reader: FeatureReader) -> Callable[[int], Features | None]:
+            return lambda row: reader.read(events[row] or b"")
+
+        if kind is Kind.LABELS or not self._features:
+            return {}
+        return {name: reads(self._features[name]) for name in models if name in self._features}
 
     def _read(self, kind: Kind, buffer: bytes, now: int, stamps: NDArray[np.int64] | None) -> _Read:
         """Return what JSON Lines hold; of `stamps` there is one for each line feed, and one more."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from monitor.sources.decoding.events import labels_of, predictions_of
+from monitor.sources.decoding.features import Unread
 from monitor.sources.source import Batch, ModelEvents, Rejected
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from monitor.join.events import Labels, Predictions
+    from monitor.sources.decoding.features import Features
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Decoded:
     rejected: Sequence[Rejected] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
     read: int = 0
+    features: Mapping[str, Callable[[int], Features | None]] = field(default_factory=dict)
+    """Model -> reads the features of an event by its number; only of models whose features are sampled."""
 
 
 class KnowsSegments(Protocol):
@@ -65,7 +69,7 @@ def batch_of(
         for name, frames in part.valid.items():
             known = models.get(name, ModelEvents())
             models[name] = ModelEvents(
-                _predictions(codec, name, frames.predictions, before) or known.predictions,
+                _predictions(codec, name, frames.predictions, before, part.features.get(name)) or known.predictions,
                 _labels(frames.labels, before) or known.labels,
             )
         for reason, count in part.skipped.items():
@@ -75,10 +79,18 @@ def batch_of(
     return Batch(models, rejected, skipped, sum(part.read for part in parts), offsets or {}, passed, notices=notices)
 
 
-def _predictions(codec: KnowsSegments, model: str, frame: pl.DataFrame | None, before: int) -> Predictions | None:
+def _predictions(
+    codec: KnowsSegments,
+    model: str,
+    frame: pl.DataFrame | None,
+    before: int,
+    read: Callable[[int], Features | None] | None,
+) -> Predictions | None:
     if frame is None or not frame.height:
         return None
-    return predictions_of(frame, before + 2 * frame["row"].to_numpy(), codec.segments(model))
+    rows = frame["row"].to_numpy()
+    made = predictions_of(frame, before + 2 * rows, codec.segments(model))
+    return made if read is None else replace(made, features=Unread(rows, read))
 
 
 def _labels(frame: pl.DataFrame | None, before: int) -> Labels | None:
