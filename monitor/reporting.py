@@ -36,8 +36,9 @@ def promises_by_model(baselines: Mapping[tuple[str, str], Baseline]) -> Promises
 class Reporter:
     """Keeps the rolling windows of every series and evaluates those whose counts have changed."""
 
-    def __init__(self, settings: Settings, state: State, promises: Promises) -> None:
-        """Read slices from `state`; compare with `promises`."""
+    def __init__(self, settings: Settings, state: State, promises: Promises, *, forgets: bool = True) -> None:
+        """Read slices from `state`; compare with `promises`. `forgets`: drop slices that no window needs any more."""
+        self._forgets = forgets
         self._settings = settings
         self._state = state
         self._promises = promises
@@ -56,7 +57,8 @@ class Reporter:
         results: list[WindowResult] = []
         for name, windows in due.items():
             results += self._model(self._settings.models[name], windows)
-            self._forget(self._settings.models[name], windows)
+            if self._forgets:
+                self._forget(self._settings.models[name], windows)
         return results
 
     def _model(self, model: ModelSettings, due: Iterable[Due]) -> list[WindowResult]:
