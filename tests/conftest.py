@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from broker import SCRIPT, Broker
 from hypothesis import HealthCheck, settings
+from postgres import Postgres, find_binary
 from secure_broker import SecureBroker
 
 if TYPE_CHECKING:
@@ -125,4 +126,16 @@ def openssl() -> str:
 def secure_broker(kafka: Path, openssl: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
     """A Kafka broker that asks who is there: TLS, client certificates, SASL by every mechanism, rights by topic."""
     with SecureBroker(tmp_path_factory.mktemp("secure-kafka"), openssl, script=kafka) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server that all tests share: each makes tables of its own names."""
+    initdb, server = find_binary("initdb"), find_binary("postgres")
+    if initdb is None or server is None:
+        pytest.fail(
+            "PostgreSQL is not installed: run `make system`, or install the package `postgresql` (Debian's name)"
+        )
+    with Postgres(initdb, server) as running:
         yield running

@@ -182,7 +182,7 @@ def _part(values: Sequence[Any]) -> NDArray[Any]:
     kinds = {type(value) for value in values}
     given = kinds - {type(None)}
     if not given:
-        return np.full(len(values), None, np.void)
+        return np.empty(len(values), "V1")
     if kinds == {bool}:
         return np.array(values, np.bool_)
     if kinds == {int} and all(-(2**63) <= value < 2**63 for value in values):
