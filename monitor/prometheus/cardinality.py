@@ -10,6 +10,7 @@ from monitor.errors import Problem
 from monitor.prometheus import catalog
 from monitor.prometheus.folds import LARGEST, WHOLE, exported, ratios
 from monitor.prometheus.measured import VERDICTS
+from monitor.report.revalidating import OUTCOMES
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics.budget import BudgetState
 from monitor.statistics.inspection import DELAYS, LATENCIES, NAMES
@@ -49,7 +50,10 @@ def expected_series(settings: Settings, used: Sequence[Used], partitions: int = 
     for one in used:
         for metric, n in _of_version(settings, settings.models[one.model], one):
             found[metric.name] += n
-    for metric, n in _fixed(settings, sum(one.folds > 0 for one in used), partitions):
+    for metric, n in (
+        *_fixed(settings, sum(one.folds > 0 for one in used), partitions),
+        *_revalidated(settings, [one.model for one in used if one.folds]),
+    ):
         found[metric.name] += n
     return found
 
@@ -116,6 +120,26 @@ def _of_version(settings: Settings, model: ModelSettings, used: Used) -> Iterato
         for _, class_ in ratios(settings.export, model):
             yield catalog.OVERALL_FOLD if class_ is None else catalog.CLASS_FOLD, used.folds
         yield catalog.FOLD_SHARE, used.folds * classes
+
+
+def _revalidated(settings: Settings, compared: Iterable[str]) -> Iterator[tuple[Metric, int]]:
+    """Yield what re-validation has; `compared`: the model of each version with a baseline."""
+    models = [model for model in settings.models.values() if model.revalidation is not None]
+    for metric in (
+        catalog.REVALIDATION_ASKED,
+        catalog.REVALIDATION_OPEN,
+        catalog.REVALIDATION_LIMIT,
+        catalog.REVALIDATION_WAITS,
+        catalog.REVALIDATION_FAILURES,
+        catalog.GATE_PASSED,
+        catalog.PROMOTED,
+    ):
+        yield metric, len(models)
+    yield catalog.REVALIDATIONS, len(models) * len(OUTCOMES)
+    limits = [model.revalidation.gate.max_fold_sd for model in models if model.revalidation is not None]
+    yield catalog.FOLD_DEVIATION_LIMIT, sum(limit is not None for limit in limits)
+    names = {model.name for model in models}
+    yield catalog.FOLD_DEVIATION, sum(len(settings.models[name].classes) for name in compared if name in names)
 
 
 def _of_result(metric: str, class_: str | None, *, compared: bool, judged: bool) -> Iterator[tuple[Metric, int]]:

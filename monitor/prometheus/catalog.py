@@ -15,6 +15,7 @@ SERIES: Final = ("model", "version", "segment", "window", "maturity", "metric")
 CLASS_SERIES: Final = (*SERIES, "class")
 _OBJECTIVE: Final = ("model", "slo")
 """Labels of whatever an objective counts; `slo` is its name."""
+_MODEL: Final = ("model",)
 
 
 _CLASS_LABELS: Final = gauge(
@@ -154,6 +155,34 @@ SLO_BUDGET_LEFT: Final = gauge(
     "Share of the period's error budget that is left: 0 is spent, less is overspent; no series without events.",
     _OBJECTIVE,
 )
+REVALIDATION_ASKED: Final = gauge(
+    "revalidation_asked_timestamp_seconds",
+    "When `foldwatch revalidate` last asked whether to re-validate a model, or the daemon first could be asked.",
+    _MODEL,
+)
+REVALIDATION_OPEN: Final = gauge(
+    "revalidation_open_timestamp_seconds", "When the run was started that is open now; no series while none is.", _MODEL
+)
+REVALIDATION_LIMIT: Final = gauge("revalidation_time_limit_seconds", "How long a run may take.", _MODEL)
+REVALIDATION_WAITS: Final = gauge("revalidation_waits", "1 while a candidate waits for approval.", _MODEL)
+REVALIDATIONS: Final = counter("revalidations", "Runs by how they ended.", (*_MODEL, "outcome"))
+REVALIDATION_FAILURES: Final = gauge(
+    "revalidation_failures", "Runs in a row that failed, timed out or were cancelled, up to now.", _MODEL
+)
+GATE_PASSED: Final = gauge(
+    "gate_passed", "1 if the last candidate passed the gate, 0 if it did not; no series before one was judged.", _MODEL
+)
+PROMOTED: Final = gauge(
+    "promotion_timestamp_seconds", "When a baseline was last promoted or rolled back; no series before.", _MODEL
+)
+FOLD_DEVIATION: Final = gauge(
+    "fold_deviation_ratio",
+    "Standard deviation of a class's F1 between the folds of the baseline in force.",
+    ("model", "version", "class"),
+)
+FOLD_DEVIATION_LIMIT: Final = gauge(
+    "fold_deviation_limit_ratio", "`max_fold_sd` of the gate; no series where it is not configured.", _MODEL
+)
 EVALUATION_SECONDS: Final = histogram(
     "evaluation_seconds",
     "How long an evaluation took: windows, bands and verdicts, until the report was made.",
@@ -242,6 +271,16 @@ CATALOG: Final[tuple[Metric, ...]] = (
     SLO_SKIPPED,
     SLO_STATE,
     SLO_BUDGET_LEFT,
+    REVALIDATION_ASKED,
+    REVALIDATION_OPEN,
+    REVALIDATION_LIMIT,
+    REVALIDATION_WAITS,
+    REVALIDATIONS,
+    REVALIDATION_FAILURES,
+    GATE_PASSED,
+    PROMOTED,
+    FOLD_DEVIATION,
+    FOLD_DEVIATION_LIMIT,
     REFUSED,
     SERIES_SHOWN,
     SERIES_LEFT_OUT,

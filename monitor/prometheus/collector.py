@@ -19,6 +19,7 @@ from monitor.prometheus.capped import capped
 from monitor.prometheus.folds import compared_with
 from monitor.prometheus.measured import counted, read_of
 from monitor.prometheus.own import buckets, durations, of_operation
+from monitor.prometheus.revalidation import of_revalidation
 from monitor.report.snapshot import Activity
 from monitor.sources.decoding.reasons import REASONS, SKIPPED
 from monitor.statistics.budget import BudgetState
@@ -71,6 +72,7 @@ class SnapshotCollector(Collector):
         yield from _promised(snapshot)
         yield from _read(snapshot)
         yield from _about(snapshot)
+        yield from of_revalidation(snapshot.revalidation)
         yield from of_operation(snapshot.operation)
 
 

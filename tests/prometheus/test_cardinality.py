@@ -26,6 +26,9 @@ LOOSE = {
     "foldwatch_slo_budget_left_ratio",  # no series without events
     "foldwatch_slo_state",
     "foldwatch_tls_expiry_timestamp_seconds",
+    "foldwatch_revalidation_open_timestamp_seconds",  # while a run is open
+    "foldwatch_gate_passed",  # once it was asked
+    "foldwatch_promotion_timestamp_seconds",
 }
 PAGE = (Path(__file__).parent.parent.parent / "docs/cardinality.md").read_text(encoding="utf-8")
 DIGITS = tuple(str(i) for i in range(10))
@@ -59,8 +62,12 @@ class Case:
     models: tuple[Model, ...]
     export: str = "{}"
     each_minute: int = 1
+    revalidate: str = ""
+    """Of every model."""
 
 
+LIMIT = "max_fold_sd"
+REVALIDATE = f"{{action: {{kind: command, argv: [\"true\"]}}, gate: {{{LIMIT}: 0.05}}}}"
 PROMISES = """
       - {name: leave-recall, metric: recall, class: leave, window: 1h, target: 0.9, kind: occurrences}
       - {name: calibrated, metric: log_loss, window: 6h, margin: 0.02}
@@ -80,6 +87,7 @@ CASES = {
         "{metrics: [recall, precision, f1, specificity, macro_f1, roc_auc, log_loss]}",
         each_minute=4,
     ),
+    "a model that is re-validated": Case((Model(compared=("3", "4")),), revalidate=REVALIDATE),
     "several versions, some without a baseline": Case((Model(compared=("3", "4"), others=("5", "6", "7")),)),
     "several models": Case(
         (
@@ -100,6 +108,7 @@ def written(folder, case):
         text += f"    windows: {model.windows}\n    label_horizon: {model.horizon}\n    correction_window: 3d\n"
         text += f"    segments: {{region: [{', '.join(model.regions)}]}}\n" if model.regions else ""
         text += f"    objectives: {model.objectives}\n"
+        text += f"    revalidate: {case.revalidate}\n" if case.revalidate else ""
         files = {version: f"{model.name}-{version}.json" for version in model.compared}
         text += "    baseline: {" + ", ".join(f'"{version}": {file}' for version, file in files.items()) + "}\n"
         for version, file in files.items():
@@ -195,12 +204,15 @@ def computed(settings, case):
             "loss_objectives": sum(o.metric in ("log_loss", "brier") and o.segment is None for o in of.objectives),
             "ratios": sum(metric not in ("log_loss", "support") for metric, _ in pairs), "targets": 0, "models": [],
             "versions": versions, "baselines": 0, "stored": 0, "certificates": 0, "topics": 0, "partitions": 0,
+            "revalidated": 0, "limited": 0, "compared": 0,
         }  # fmt: skip
         exec(formula, known)  # noqa: S102 - our own page
         versions.append(known["version"])
     models = []
     for of in settings.models.values():
-        known |= {"targets": sum(o.target is not None for o in of.objectives)}
+        known |= {"targets": sum(o.target is not None for o in of.objectives), "classes": len(of.classes)}
+        known |= {"compared": sum(one.folds > 0 for one in used(case) if one.model == of.name)}
+        known |= {"revalidated": int(of.revalidation is not None), "limited": int(LIMIT in case.revalidate)}
         exec(formula, known)  # noqa: S102 - our own page
         models.append(known["model"])
     known |= {"models": models, "topics": 2, "baselines": sum(one.folds > 0 for one in used(case))}
@@ -221,7 +233,7 @@ def test_the_worked_example_is_right():
     known = {
         "lengths": 3, "maturities": 2, "results": 7, "losses": 0, "counts": 0, "folds": 5, "segments": [], "classes": 2,
         "loss_objectives": 0, "ratios": 7, "targets": 2, "models": [37], "versions": [490, 490], "baselines": 2,
-        "stored": 1, "certificates": 0, "topics": 2, "partitions": 8,
+        "stored": 1, "certificates": 0, "topics": 2, "partitions": 8, "revalidated": 0, "limited": 0, "compared": 2,
     }  # fmt: skip
     exec(formula, known)  # noqa: S102 - our own page
     told = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) \|$", PAGE, re.MULTILINE))

@@ -30,6 +30,9 @@ COUNTS = {
     "foldwatch_slo_state",
     "foldwatch_series",
     "foldwatch_series_left_out",
+    "foldwatch_revalidation_waits",
+    "foldwatch_revalidation_failures",
+    "foldwatch_gate_passed",
 }
 """Numbers of something, and states of 0 or 1: they have no unit."""
 NOT_BASE = re.compile(r"milli|micro|nano|minute|hour|day|week|percent|kilo|mega|giga|_(kb|mb|gb|ms|ns|us)(_|$)")

@@ -13,6 +13,7 @@ from monitor.counts import tally_labelled
 from monitor.prometheus import catalog
 from monitor.prometheus.own import footprint
 from monitor.report.operation import Distribution, Operation
+from monitor.report.revalidating import Revalidating
 from monitor.report.snapshot import Reading
 from monitor.statistics.baseline import Baseline, Fold
 from monitor.statistics.budget import BudgetState, Standing, Tally
@@ -76,4 +77,18 @@ def filled_snapshot():
         tallies={("churn", "leave-recall"): Tally(7, 2, 3)},
         tls_expiry=1_800_000_000_000,
         operation=operation,
+        revalidation={
+            "churn": Revalidating(
+                "churn",
+                asked_at=made.START,
+                open_since=made.START,
+                time_limit=3_600_000,
+                failures=1,
+                promoted_at=made.START,
+                ended={"promoted": 2, "failed": 1},
+                gate_passed=True,
+                max_fold_sd=0.05,
+                fold_sd={"3": {"stay": 0.01, "leave": 0.02}},
+            )
+        },
     )
