@@ -74,8 +74,18 @@ class RocksState(Aside, Books):
     `totals` tells what is expired by whole minutes: up to a minute after the moment itself has passed.
     """
 
-    def __init__(self, path: Path, models: Mapping[str, ModelSettings], *, always_kept: int = ALWAYS_KEPT) -> None:
-        """Open the folder, or begin with an empty one. A generation of fewer than `always_kept` rows is not closed."""
+    def __init__(
+        self,
+        path: Path,
+        models: Mapping[str, ModelSettings],
+        *,
+        always_kept: int = ALWAYS_KEPT,
+        read_only: bool = False,
+    ) -> None:
+        """Open the folder, or begin with an empty one. A generation of fewer than `always_kept` rows is not closed.
+
+        `read_only`: it has to be there, takes no lock, and nothing in it changes: whoever writes gets StateBroken.
+        """
         super().__init__(models)
         self._path, self._always_kept = path, always_kept
         self._formats = {name: RowFormat(model) for name, model in models.items()}
@@ -85,10 +95,12 @@ class RocksState(Aside, Books):
         """Model -> where slices were dropped since the last entry."""
         self._broken: StateBroken | None = None
         self._closed = False
-        self._database = Database(path)
+        self._read_only = read_only
+        self._database = Database(path, read_only=read_only)
         try:
             self._log = Log(self._database.made(_LOG))
-            self._make_room()
+            if not read_only:
+                self._make_room()
             self._open()
         except BaseException:
             self._database.close()
@@ -256,7 +268,7 @@ class RocksState(Aside, Books):
                 there = {name for name in database.names() if name.startswith("rows-")}
                 if wanted - there:
                     raise InputError(damaged(path, f"{min(wanted - there)} is missing"))
-                for name in sorted(there - wanted):
+                for name in () if self._read_only else sorted(there - wanted):
                     database.drop(name)
                 if stored is None or self._setups.keys() - found.models.keys() or moved:
                     self._checkpoint()
@@ -276,7 +288,9 @@ class RocksState(Aside, Books):
         return not all(one.same for one in planes.values())
 
     def _checkpoint(self) -> None:
-        """Write what changed since the last one, and take the entries away, in one batch."""
+        """Write what changed since the last one, and take the entries away, in one batch. Who only reads does not."""
+        if self._read_only:
+            return
         batch = Batch()
         self._write_checkpoint(batch, self._database.family(DEFAULT), self._database.family(_SLICES))
         self._log.fold(batch)

@@ -26,6 +26,7 @@ from rocksdict import (
 )
 
 from monitor.errors import InputError, Problem, StateBroken, StateInUse
+from monitor.state.disk.looked_at import Links, Nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -135,17 +136,22 @@ class Database:
 
         `read_only`: it has to be there, takes no lock, and nothing in it changes.
         """
-        self._path = path
+        self._path, opened = path, path
+        self._links: Links | None = None
         self._cache = Cache(_BLOCK_CACHE)
         names = [DEFAULT]
         try:
-            if not read_only:
+            if read_only:
+                self._links = Links(path)
+                opened = self._links.path
+            else:
                 _require_folder(path)
-            if (path / "CURRENT").exists():
-                names = Rdict.list_cf(str(path), self._options())
+            if (opened / "CURRENT").exists():
+                names = Rdict.list_cf(str(opened), self._options())
             access = AccessType.read_only() if read_only else AccessType.read_write()
-            self._database = Rdict(str(path), self._options(), {name: self._options() for name in names}, access)
+            self._database = Rdict(str(opened), self._options(), {name: self._options() for name in names}, access)
         except Exception as error:
+            self._unlink()
             if not _of_rocksdb(error):
                 raise
             raise _refused(path, error) from error
@@ -161,7 +167,9 @@ class Database:
         return self._families[name]
 
     def made(self, name: str) -> Family:
-        """Return a family, made where it does not exist yet."""
+        """Return a family, made where it does not exist yet; who only reads finds nothing in it."""
+        if name not in self._families and self._links:
+            return cast("Family", Nothing())
         if name not in self._families:
             with self.told():
                 self._database.create_column_family(name, self._options())
@@ -176,7 +184,9 @@ class Database:
             self._database.drop_column_family(name)
 
     def write(self, batch: Batch) -> None:
-        """Write all of a batch or, where it raises StateBroken, nothing."""
+        """Write all of a batch or, where it raises StateBroken, nothing. Nothing is written where it is only read."""
+        if self._links:
+            raise StateBroken(Problem(str(self._path), "was opened to be read alone", "open it to write"))
         with self.told():
             self._database.write(batch.content)
 
@@ -199,6 +209,11 @@ class Database:
         self._families.clear()
         with suppress(Exception):
             self._database.close()
+        self._unlink()
+
+    def _unlink(self) -> None:
+        if self._links is not None:
+            self._links.release()
 
     @contextmanager
     def told(self) -> Iterator[None]:
