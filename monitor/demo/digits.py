@@ -48,16 +48,14 @@ class Promise:
 
 def prepare() -> Promise:
     """Cross-validate with stratified 5 folds, train on all of those rows, and photograph the held-out digits."""
-    pixels, digits = load_digits(return_X_y=True)
-    pixels = pixels / 16.0
-    known, held_out = train_test_split(np.arange(len(digits)), test_size=0.3, stratify=digits, random_state=9)
+    pixels, digits = known_images()
 
     def factory() -> LogisticRegression:
         return LogisticRegression(C=5.0, max_iter=500)
 
     baseline = cross_validate(
-        pixels[known],
-        digits[known],
+        pixels,
+        digits,
         factory,
         model=MODEL,
         version=VERSION,
@@ -66,18 +64,49 @@ def prepare() -> Promise:
         seed=7,
         jobs=1,
     )
-    deployed = factory().fit(pixels[known], digits[known])
+    deployed = factory().fit(pixels, digits)
     rng = np.random.default_rng(SEED)
-    pools = []
-    for phase in PHASES:
-        y_true = np.repeat(digits[held_out], 8)
-        images = np.repeat(pixels[held_out], 8, axis=0)
-        if phase.name == "damage":
-            images = _badly_photographed(images, (y_true == DAMAGED) & (rng.random(len(y_true)) < _BLURRED_SHARE))
-        scores = deployed.predict_proba(np.clip(images + rng.normal(0.0, 1 / 16, images.shape), 0.0, 1.0))
-        rows = tuple(np.flatnonzero(y_true == i) for i in range(len(CLASSES)))
-        pools.append(Pool(y_true.astype(np.int32), scores.argmax(axis=1).astype(np.int32), scores, rows))
-    return Promise(baseline, tuple(pools))
+    held_out, y_true = held_out_images()
+    return Promise(
+        baseline,
+        tuple(predicted(deployed, photographed(held_out, y_true, phase.name, rng), y_true) for phase in PHASES),
+    )
+
+
+def known_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return pixels (n, 64) in [0, 1] and digits (n,) of what models are trained on."""
+    pixels, digits, known, _ = _split()
+    return pixels[known], digits[known]
+
+
+def held_out_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return pixels (n, 64) in [0, 1] and digits (n,) of what production sees, each of them eight times."""
+    pixels, digits, _, held_out = _split()
+    return np.repeat(pixels[held_out], 8, axis=0), np.repeat(digits[held_out], 8)
+
+
+def photographed(
+    pixels: NDArray[np.float64], digits: NDArray[np.int64], phase: str, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the images as they are photographed in a phase, with a little sensor noise: (n, 64) in [0, 1]."""
+    images = pixels.copy()
+    if phase == "damage":
+        images = _badly_photographed(images, (digits == DAMAGED) & (rng.random(len(digits)) < _BLURRED_SHARE))
+    return np.clip(images + rng.normal(0.0, 1 / 16, images.shape), 0.0, 1.0)
+
+
+def predicted(model: LogisticRegression, images: NDArray[np.float64], digits: NDArray[np.int64]) -> Pool:
+    """Return images and their digits as a deployed model sees them."""
+    scores = model.predict_proba(images)
+    rows = tuple(np.flatnonzero(digits == i) for i in range(len(CLASSES)))
+    return Pool(digits.astype(np.int32), scores.argmax(axis=1).astype(np.int32), scores, rows)
+
+
+def _split() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return pixels, digits, and which rows are known and held out."""
+    pixels, digits = load_digits(return_X_y=True)
+    known, held_out = train_test_split(np.arange(len(digits)), test_size=0.3, stratify=digits, random_state=9)
+    return pixels / 16.0, digits, known, held_out
 
 
 def _badly_photographed(images: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -10,6 +10,8 @@ from monitor.clock import HOUR, MINUTE, SECOND
 from monitor.demo.phases import BEGIN, CLASSES, HORIZON, PER_HOUR, PHASE_HOURS, PHASES, SEED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from monitor.demo.digits import Pool
@@ -34,12 +36,17 @@ class Events(NamedTuple):
     labels: Columns
 
 
+def told_in_turn(hour: int) -> int:
+    """Return the phase of an hour where all of them are told one after the other, again and again."""
+    return hour // PHASE_HOURS % len(PHASES)
+
+
 class Production:
     """Predictions at an even pace, their labels up to the horizon later; every hour has its own seed."""
 
-    def __init__(self, pools: tuple[Pool, ...]) -> None:
-        """Draw from these pools, one per phase."""
-        self._pools = pools
+    def __init__(self, pools: tuple[Pool, ...], phase_of: Callable[[int], int] = told_in_turn) -> None:
+        """Draw from these pools, one per phase; `phase_of` tells which one an hour belongs to."""
+        self._pools, self._phase_of = pools, phase_of
 
     def between(self, after: int, until: int) -> Events:
         """Return what happens in (after, until]; the same however a stretch of time is cut."""
@@ -52,7 +59,7 @@ class Production:
 
     def _hour(self, hour: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns]:
         """Draw one hour of production: when predicted, when labelled, and what."""
-        phase = hour // PHASE_HOURS % len(PHASES)
+        phase = self._phase_of(hour)
         pool = self._pools[phase]
         rng = np.random.default_rng([SEED, hour])
         classes = rng.choice(len(CLASSES), PER_HOUR, p=PHASES[phase].shares)

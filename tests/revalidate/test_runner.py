@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import fabricated as made
 import pytest
-from scripted_desk import ScriptedAction, ScriptedDesk, nothing, start
+from runner_desk import ScriptedAction, ScriptedDesk, nothing, start
 
 from monitor.config import Duration
 from monitor.config.revalidation import CrossvalAction, Revalidation, TrainingData, When
