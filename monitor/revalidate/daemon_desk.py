@@ -13,6 +13,8 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from monitor.errors import InputError, Problem, StateBroken
 from monitor.revalidate.calls import CALLS, LEDGER, PREFIX, ByHand, Nothing, OfModel, Uploaded, Versions, fault_of
 from monitor.revalidate.desk import DeskAway, Refused
+from monitor.serve.bodies import LARGE
+from monitor.serve.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,7 +118,7 @@ class DaemonDesk:
         if name == LEDGER:
             status, content = self._answer("GET", "api/v1/ledger", None, headers)
         else:
-            status, content = self._answer("POST", f"{PREFIX}{name}", msgspec.json.encode(message), headers)
+            status, content = self._answer("POST", f"{PREFIX}{name}", _small_enough(name, message), headers)
         if status != HTTPStatus.OK:
             self._raise(status, content)
         try:
@@ -185,6 +187,16 @@ class DaemonDesk:
             raise StateBroken(problem)
         finding = f"answers {status}: {fault.error}" if fault.error else f"answers {status}"
         raise InputError(Problem(url, finding, "see to it that `daemon.url` is the address of a foldwatch daemon"))
+
+
+def _small_enough(name: str, message: object) -> bytes:
+    """Return a message as JSON. Raises InputError where no daemon would take it: who sends much gets no answer."""
+    body, limits = msgspec.json.encode(message), Limits()
+    most = limits.large_body_bytes if name == LARGE else limits.body_bytes
+    if len(body) > most:
+        finding = f"what is to be handed in is {len(body) / 2**20:.0f} MiB, the daemon takes {most // 2**20} MiB"
+        raise InputError(Problem(f"the call `{name}`", finding, "build the baseline with fewer classes or segments"))
+    return body
 
 
 def _cause(error: BaseException) -> BaseException:
