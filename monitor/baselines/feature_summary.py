@@ -7,7 +7,6 @@ the baseline's content hash and is no part of the baseline's identity.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,11 +129,6 @@ def decoded(stored: bytes) -> FeatureSummary:
 def features_path(path: Path) -> Path:
     """Return where the summary of the baseline at `path` lies."""
     return path.with_name(path.name + ".features.json")
-
-
-def sha256_of(stored: bytes) -> str:
-    """Return the SHA-256, hex, of the file."""
-    return hashlib.sha256(stored).hexdigest()
 
 
 def category_of(value: object) -> str | None:
