@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-COMMANDS = ("demo", "init", "check", "run", "dead-letters", "rules", "dashboards", "backtest", "baseline")
+COMMANDS = ("demo", "init", "check", "run", "dead-letters", "rules", "dashboards", "backtest", "baseline", "revalidate")
 """In the order in which somebody meets them; each is `monitor.cli.COMMAND`, with `_` for `-`."""
 
 _EPILOG = """\

@@ -14,6 +14,7 @@ from monitor.revalidate.actions.action import Order
 from monitor.revalidate.decided import as_json
 from monitor.revalidate.decision import Verb
 from monitor.revalidate.desk import Ask
+from monitor.revalidate.promoted import tell_promoted
 from monitor.revalidate.working import work
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ def _of_model(settings: Settings, model: ModelSettings, asked: Asked, tools: Too
         asked.dry_run,
         {version: found.drift for version, found in drifted.items()},
     )
+    if not asked.dry_run:
+        for warning in _told(settings, model, asked, tools):  # of a promotion before, where that failed then
+            tools.say(f"warning: {warning}")
     while True:
         decisions = tools.patience.ask(partial(_decided, ask))
         begun = next((one for one in decisions if _to_be_worked_on(one)), None)
@@ -161,7 +165,7 @@ def _worked(
         tools.say(f"{model.name} {begun.version}: {text}")
 
     say(f"{action.kind} begins, run {begun.run}")
-    return work(
+    ended = work(
         begun,
         order_of(settings, model, begun),
         tools.action(action),
@@ -174,6 +178,14 @@ def _worked(
         say=say,
         monotonic=tools.monotonic,
     )
+    if ended.decision is not Verb.PROMOTED:
+        return ended
+    return replace(ended, warnings=(*ended.warnings, *_told(settings, model, asked, tools)))
+
+
+def _told(settings: Settings, model: ModelSettings, asked: Asked, tools: Tools) -> tuple[str, ...]:
+    """Tell who deploys what was promoted, unless he knows; return why that failed."""
+    return tell_promoted(settings, model, asked.by, tools.patience, tools.ending, tools.action, tools.say)
 
 
 def order_of(settings: Settings, model: ModelSettings, begun: Decision) -> Order:
