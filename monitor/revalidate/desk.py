@@ -147,6 +147,8 @@ class Ledgered:
     number: int = 0
     """Of the last entry, as the state keeps it; 0: none."""
     hash: str = ""
+    findings: Sequence[str] = ()
+    """What `verify` said of the file where it lies, in words; empty: nothing is wrong."""
 
 
 class Desk(Protocol):
