@@ -15,11 +15,11 @@ from monitor.errors import InputError
 from monitor.revalidate import gate
 from monitor.revalidate.deciding import require_run
 from monitor.revalidate.decision import Verb
+from monitor.revalidate.delivered import counts_of, delivered
 from monitor.revalidate.desk import Refused
 from monitor.revalidate.promoting import promote, prune
 from monitor.revalidate.runs import WAITING, decision_of
 from monitor.revalidate.saying import said, sha256
-from monitor.statistics.report import Maturity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,14 +76,14 @@ def _judged(
     model, revalidation = of
     folder, document = revalidation.promote_to, result.candidate.document
     path = pointer.store(folder, candidate.content_hash, document, dict(_beside(result)), anew=False)
-    live = _live(model, run.version, see()) if revalidation.gate.yardstick == gate.LIVE else []
+    live = delivered(model, run.version, see().results) if revalidation.gate.yardstick == gate.LIVE else []
     yardstick = _yardstick(writer, model, candidate.version, run.version)
     judgement = gate.judge(
         writer.settings,
         model,
         candidate,
         yardstick,
-        {one.segment: one.counts for one in live} if revalidation.gate.yardstick == gate.LIVE else None,
+        counts_of(live) if revalidation.gate.yardstick == gate.LIVE else None,
         timings=(read_timings(candidate, path), _timings_of(writer, model, yardstick)),
     )
     reasons, passed = judgement.reasons, judgement.passed
@@ -148,16 +148,6 @@ def _yardstick(writer: Writer, model: ModelSettings, version: str, judged: str) 
         if wanted in in_force:
             return in_force[wanted]
     return next(reversed(in_force.values()), None)
-
-
-def _live(model: ModelSettings, version: str, seen: Seen) -> list[WindowResult]:
-    """Return the mature windows of the longest length of a version: of everything, and of each segment."""
-    longest = max(model.windows, key=lambda window: window.millis).text
-    return [
-        one
-        for one in seen.results
-        if (one.model, one.version, one.window) == (model.name, version, longest) and one.maturity is Maturity.MATURE
-    ]
 
 
 def _old(candidate: Candidate, revalidation: Revalidation, now: int) -> Iterator[str]:

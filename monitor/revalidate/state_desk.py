@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.errors import StateBroken
 from monitor.revalidate import deciding, judging, promoting, tracking
+from monitor.revalidate.delivered import canary
 from monitor.revalidate.desk import Ledgered, Look, Refused
 from monitor.revalidate.lease import here
+from monitor.revalidate.production import in_production
 from monitor.revalidate.runs import decision_of
 from monitor.revalidate.sampling import sampled
 from monitor.revalidate.standing import revalidating
@@ -112,10 +114,9 @@ class StateDesk:
         if one is None:
             message = f"there is no model `{model}`: the configuration has {', '.join(self._writer.settings.models)}"
             raise Refused(message)
-        from monitor.revalidate.canary import canary  # noqa: PLC0415 - only who asks needs it
-
-        found: Mapping[str, Any] = canary(one, self._see().results, candidate).document
-        return found
+        versions = [name for of, name in self._writer.baselines() if of == model][::-1]
+        known = list(dict.fromkeys((*in_production(self._writer.state, one), *versions)))
+        return canary(one, candidate, self._see().results, known).document
 
     def ledger(self) -> Ledgered:
         """Return all entries, what the state knows of them, and what is wrong with them."""
