@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from monitor.statistics.report import WindowResult
 
 
+_LATENCY: Final = "latency"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one evaluation said, as a daemon has it anyway."""
@@ -39,9 +42,12 @@ class Seen:
 
 
 def red_gates(inspection: Inspection) -> dict[str, tuple[str, ...]]:
-    """Return model -> the names of its data gates that are bad, of those with any."""
+    """Return model -> the names of its data gates that are bad, of those with any.
+
+    How fast a model answers says nothing of the data that it would be trained on.
+    """
     red = {
-        name: tuple(gate.name for gate in vitals.gates if gate.state is GateState.BAD)
+        name: tuple(gate.name for gate in vitals.gates if gate.state is GateState.BAD and gate.name != _LATENCY)
         for name, vitals in inspection.models.items()
     }
     return {name: gates for name, gates in red.items() if gates}

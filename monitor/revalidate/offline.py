@@ -11,14 +11,11 @@ from monitor.alerting.objectives import PART as BUDGETS
 from monitor.alerting.objectives import Objectives, counters
 from monitor.counts.slices import AgingSlices
 from monitor.errors import StateBroken
-from monitor.report.inspecting import PART as SAMPLES
-from monitor.report.inspecting import Gates
 from monitor.reporting import Reporter, promises_by_model
-from monitor.revalidate.evidence import Seen, red_gates
+from monitor.revalidate.evidence import Seen
 from monitor.revalidate.streaks import PART as WORSE
 from monitor.revalidate.streaks import Streaks
 from monitor.state.history import decoded
-from monitor.statistics.doubts import marked
 from monitor.statistics.schedule import live_schedule
 
 if TYPE_CHECKING:
@@ -28,18 +25,17 @@ if TYPE_CHECKING:
     from monitor.state.history import Record
     from monitor.state.state import State
     from monitor.statistics.baseline import Baseline
-    from monitor.statistics.inspection import Inspection
 
 LOG: Final = logging.getLogger("foldwatch")
-_KEPT: Final = (BUDGETS, SAMPLES, WORSE)
+_KEPT: Final = (BUDGETS, WORSE)
 """Parts of records that are read."""
 
 
 def seen_offline(settings: Settings, state: State, baselines: Mapping[tuple[str, str], Baseline], now: int) -> Seen:
     """Return what a daemon on this state would have seen at `now`: epoch ms.
 
-    Windows and error budgets are as of `now`. Streaks are those of the last evaluation, as far as verdicts still say
-    so. Data gates are as of the last evaluation: what nobody reads is not missing in the data.
+    Windows and error budgets are as of `now`; windows carry no doubts. Streaks are those of the last evaluation, as far
+    as verdicts still say so. Data gates are as of that one: what nobody reads is not missing in the data.
     """
     slices = AgingSlices.at(now, state.boundary())
     parts: dict[str, list[tuple[int, bytes]]] = {name: [] for name in _KEPT}
@@ -47,8 +43,6 @@ def seen_offline(settings: Settings, state: State, baselines: Mapping[tuple[str,
         for name, known in parts.items():
             if name in record.parts:
                 known.append((record.as_of, record.parts[name]))
-    last = max((at for known in parts.values() for at, _ in known), default=now)
-    inspection = _inspection(settings, state, dict.fromkeys(part for _, part in parts[SAMPLES]), min(last, now))
     due = {
         name: live_schedule(
             [(window.text, window.millis) for window in model.windows],
@@ -59,21 +53,14 @@ def seen_offline(settings: Settings, state: State, baselines: Mapping[tuple[str,
         for name, model in settings.models.items()
     }
     reporter = Reporter(settings, state, promises_by_model(baselines), forgets=False)
-    results = tuple(marked(inspection, reporter.report(due)))
+    results = tuple(reporter.report(due))
     budgets = Objectives(settings, settings.cadence, now, tallies=state.objectives())
     budgets.restore(parts[BUDGETS], now)
     budgets.observe(now, counters(settings, state.objectives()), results)
     streaks = Streaks(settings.models)
     for _, part in parts[WORSE][-1:]:
         streaks.restore(part)
-    return Seen(now, results, budgets.standings(), streaks.as_of(results), red_gates(inspection))
-
-
-def _inspection(settings: Settings, state: State, samples: Mapping[bytes, None], at: int) -> Inspection:
-    """Return what the data gates say as of a moment."""
-    gates = Gates(settings, state)
-    gates.restore(samples)
-    return gates.inspect(at, AgingSlices.at(at, state.boundary()).boundary, state.totals())
+    return Seen(now, results, budgets.standings(), streaks.as_of(results), streaks.red)
 
 
 def _records(state: State) -> Iterator[Record]:
