@@ -68,6 +68,10 @@ class StateDesk:
             except StateBroken as broken:
                 LOG.warning("ledger not written", extra={"why": str(broken)})
 
+    def settle(self) -> None:
+        """Repeat what is left undone still, as every call that writes does. Raises InputError and StateBroken."""
+        self._writer.settle()
+
     def looks(self, model: str) -> Sequence[Look]:
         """Return what is seen of each version of a model, newest first."""
         writer = self._writer

@@ -46,11 +46,12 @@ US: Final = "foldwatch"
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """What the state keeps of the ledger."""
+    """What the state keeps of ledgers."""
 
-    path: str
-    number: int
-    hash: str
+    last: str
+    """Path of the one that was written last."""
+    of: dict[str, Known]
+    """Path -> number and hash of its last entry."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -64,12 +65,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 def known(state: State, path: Path) -> Known | None:
     """Return what the state knows of a ledger; None of one at another place that was not begun yet."""
-    note = state.kept(_LEDGER)
-    if note is None:
+    noted = _noted(state)
+    if noted is None:
         return None
-    noted = msgspec.json.decode(note, type=Noted)
-    moved = noted.path != str(path.absolute()) and not (path.is_file() and path.stat().st_size)
-    return None if moved else Known(noted.number, noted.hash)
+    if str(path.absolute()) in noted.of:
+        return noted.of[str(path.absolute())]
+    there = path.is_file() and path.stat().st_size > 0
+    return noted.of.get(noted.last) if there else None
 
 
 def open_ledger(settings: Settings, state: State, *, read_only: bool = False) -> Ledger | None:
@@ -258,10 +260,11 @@ class Writer:
     def _note_ledger(self) -> None:
         """Keep number and hash of the last entry in the state."""
         ledger = self._ledger()
-        noted = Noted(str(ledger.path.absolute()), ledger.number, ledger.hash)
-        content = msgspec.json.encode(noted)
-        if self.state.kept(_LEDGER) != content:
-            self.state.keep(_LEDGER, content)
+        path, noted = str(ledger.path.absolute()), _noted(self.state)
+        last = Known(ledger.number, ledger.hash)
+        if noted is None or noted.last != path or noted.of.get(path) != last:
+            of = {**({} if noted is None else noted.of), path: last}
+            self.state.keep(_LEDGER, msgspec.json.encode(Noted(path, of)))
 
     def _ledger(self) -> Ledger:
         """Return the ledger. Raises InputError where there is none."""
@@ -277,3 +280,9 @@ class Writer:
             return default if content is None else msgspec.json.decode(content, type=type_)
         except msgspec.MsgspecError:
             return default
+
+
+def _noted(state: State) -> Noted | None:
+    """Return what the state keeps of ledgers."""
+    note = state.kept(_LEDGER)
+    return None if note is None else msgspec.json.decode(note, type=Noted)

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from promoted_scene import fabricated, settings_in
+from promoted_scene import CLASSES, LAYOUT, fabricated, settings_in
 
 from monitor.baselines.file import document_bytes, write
 from monitor.baselines.in_force import load_baselines
@@ -129,11 +129,9 @@ def is_whole(settings, state):
 
 def live(confusion, *, version="3", window="24h", end=NOW - HOUR):
     """What production delivered: one mature window."""
-    from promoted_scene import CLASSES, LAYOUT
-
     flat = [n for row in confusion for n in row]
-    counts = Counts.from_planes(LAYOUT, {"confusion": flat, "predicted": [sum(c) for c in zip(*confusion, strict=True)]})
-    whole = WindowResult(
-        MODEL, version, None, window, end - DAY, end, end + HOUR, Maturity.MATURE, CLASSES, counts, ()
+    counts = Counts.from_planes(
+        LAYOUT, {"confusion": flat, "predicted": [sum(c) for c in zip(*confusion, strict=True)]}
     )
+    whole = WindowResult(MODEL, version, None, window, end - DAY, end, end + HOUR, Maturity.MATURE, CLASSES, counts, ())
     return Seen(NOW, (whole,))
