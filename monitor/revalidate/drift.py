@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from monitor.revalidate.drawn import Sides
 
 
-def look_for_drift(sampled: Sampled) -> Drifted | None:
+def look_for_drift(sampled: Sampled, *, report: bool = True) -> Drifted | None:
     """Return how many columns drifted, which ones, and Evidently's report; None where there is nothing to look at.
 
-    Raises InputError with the remedy where Evidently is not installed.
+    `report`: whether it is wanted; it takes a second. Raises InputError with the remedy where Evidently is not installed.
     """
     if sampled.reference is None and not sampled.promised:
         return None
@@ -72,7 +72,7 @@ def look_for_drift(sampled: Sampled) -> Drifted | None:
                 if column in columns:
                     columns[column].setdefault(group, {})[name] = distance
     share = sum(one["drifted"] for one in columns.values()) / len(columns) if columns else 0.0
-    html = evidently.report(found.shown, columns) if columns else None
+    html = evidently.report(found.shown, columns) if columns and report else None
     sha256 = None if html is None else hashlib.sha256(html).hexdigest()
     return Drifted(Drift(share, columns, tuple(notes), sha256), html)
 
