@@ -115,7 +115,7 @@ def _followed(
                 return How.CANCELLED, 0
             if time.monotonic() >= limits.deadline:
                 return How.TIMED_OUT, 0
-            if limits.memory is not None and (held := _resident(_members(session), limits.memory)) > limits.memory:
+            if limits.memory is not None and (held := resident(members(session), limits.memory)) > limits.memory:
                 return How.TOO_LARGE, held
 
 
@@ -133,7 +133,7 @@ def _drain(reads: Mapping[int, Callable[[bytes], None]]) -> None:
                 take(block)
 
 
-def _members(session: int) -> Iterator[int]:
+def members(session: int) -> Iterator[int]:
     """Yield the processes of a session that still run."""
     for name in os.listdir("/proc"):  # noqa: PTH208 - ten times a second: no Path for each
         if name.isdigit():
@@ -148,7 +148,7 @@ def _is_zombie(pid: str) -> bool:
     return stat[stat.rindex(b")") + 2 :][:1] in {b"Z", b"X"}
 
 
-def _resident(pids: Iterator[int], enough: int) -> int:
+def resident(pids: Iterator[int], enough: int) -> int:
     """Return the bytes that these processes hold together, shared pages counted once.
 
     The kernel tells the plain sum at once, the shared part slowly: it is asked only where the plain sum is above
@@ -180,8 +180,8 @@ def _end_session(session: int) -> None:
     for wanted, seconds in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GONE)):
         until = time.monotonic() + seconds
         signalled: set[int] = set()
-        while members := list(_members(session)):
-            for pid in members:
+        while left := list(members(session)):
+            for pid in left:
                 if pid not in signalled:
                     signalled.add(pid)
                     with suppress(OSError):
