@@ -20,7 +20,9 @@ from monitor.report.inspecting import Gates
 from monitor.report.restored import Redrawn
 from monitor.report.snapshot import Activity, Snapshot
 from monitor.reporting import Reporter, promises_by_model
-from monitor.serve import Probes, Server
+from monitor.revalidate.living_desk import LivingDesk
+from monitor.revalidate.streaks import PART as WORSE
+from monitor.serve import Probes, Server, Taken
 from monitor.serve.refusals import REASONS
 from monitor.sources.certificates import Expiry
 from monitor.state.history import Archive, Record
@@ -81,6 +83,7 @@ class Daemon:
         now = clock.now()
         self._state = MemoryState(settings.models) if state is None else state
         self._slices = AgingSlices.at(now, self._state.boundary())
+        self._desk = LivingDesk(settings, self._state, clock, lambda: self._snapshot.baselines, self._adopt)
         self._stream = Stream(
             settings,
             source,
@@ -88,6 +91,7 @@ class Daemon:
             self._slices,
             skip_old=True,
             bury=None if bury is None else lambda letters: bury(letters, clock.now()),
+            samples=self._desk.samples,
         )
         self._reporter = Reporter(settings, self._state, promises_by_model(baselines))
         self._gates = Gates(settings, self._state)
@@ -109,8 +113,12 @@ class Daemon:
         )
         self._trouble: str | None = "the source has not been read yet"
         self._last_round = monotonic()
-        self._shown_at, self._unshown = self._last_round, False
-        self.server: Final = Server(settings.server, Probes(self._unhealthy, lambda: self._trouble), self._snapshot)
+        self._due = self._shown_at = self._last_round
+        self._unshown = False
+        probes = Probes(self._unhealthy, lambda: self._trouble)
+        self.server: Final = Server(
+            settings.server, probes, self._snapshot, taken=Taken(self._desk.inbox, settings.store)
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Loop until `stop` is set; then end within seconds, having closed everything.
@@ -121,9 +129,11 @@ class Daemon:
         with self.server, ExitStack() as held:
             held.callback(self._state.close)
             held.callback(self._source.close)
+            held.callback(self._desk.close)
             LOG.info("serving", extra={"url": self.server.url, "version": __version__})
             try:
                 self._restore()
+                self._desk.begin()
                 self._loop(stop)
             except StateBroken as broken:
                 self._trouble = str(broken)
@@ -136,7 +146,7 @@ class Daemon:
         begun, now = self._monotonic(), self._clock.now()
         self._stream.age(now)
         redrawn = Redrawn(self._history.wanted)
-        parts: dict[str, list[tuple[int, bytes]]] = {name: [] for name in (*self._alarm.names, SAMPLES)}
+        parts: dict[str, list[tuple[int, bytes]]] = {name: [] for name in (*self._alarm.names, SAMPLES, WORSE)}
         since = None
         try:
             for record in self._archive.restore(now):
@@ -150,25 +160,31 @@ class Daemon:
             return
         self._history.restore(redrawn.tracks())
         self._alarm.restore(parts, now)
+        self._desk.restore([part for _, part in parts[WORSE]])
         self._gates.restore(dict.fromkeys(part for _, part in parts[SAMPLES]))
         if since is not None:
             seconds = round(self._monotonic() - begun, 3)
             LOG.info("restored", extra={"since": format_time(since), "seconds": seconds})
 
     def _loop(self, stop: threading.Event) -> None:
-        """Read, evaluate when it is time, and rest where there is nothing to read."""
+        """Read, evaluate when it is time, answer who calls, and rest where there is nothing to read."""
         every = self._settings.evaluate_every.millis / SECOND
-        due = self._monotonic()
+        self._due = self._monotonic()
         while not stop.is_set():
             self._last_round = self._monotonic()
             read = self._read()
-            if self._monotonic() >= due:
+            if self._monotonic() >= self._due:
+                self._due += every
                 self._evaluate()
-                due = max(due + every, self._monotonic())
+                self._due = max(self._due, self._monotonic())
             elif self._monotonic() >= self._shown_at + (_SHOWN_SECONDS if self._unshown else _SHOWN_ANYWAY_SECONDS):
                 self._show()
-            if not read:
-                stop.wait(min(_IDLE_SECONDS, max(0.0, due - self._monotonic())))
+            called = self._desk.work()
+            if called:
+                self._snapshot = replace(self._snapshot, revalidation=self._desk.standing())
+                self._unshown = True
+            if not read and not called:
+                stop.wait(min(_IDLE_SECONDS, max(0.0, self._due - self._monotonic())))
 
     def _read(self) -> int:
         """Take one step of the loop; return how many events it read."""
@@ -188,6 +204,14 @@ class Daemon:
         if self._halt.observe(step):
             self._stop_reading()
         return step.read
+
+    def _adopt(self, model: str, version: str, baseline: Baseline | None) -> None:
+        """Compare a version with another baseline from now on, or with None with none: the next evaluation is due."""
+        self._reporter.adopt(model, version, baseline)
+        self._snapshot = self._snapshot.with_baseline(model, version, baseline)
+        self._due = self._monotonic()
+        sha256 = "none" if baseline is None else baseline.content_hash
+        LOG.info("baseline in force", extra={"model": model, "version": version, "sha256": sha256})
 
     def _learn(self, step: Step) -> None:
         """Keep what a step tells of the source."""
@@ -224,6 +248,8 @@ class Daemon:
         self._history.add_all(results)
         self._alarm.observe(now, results)
         self._alarm.warn()
+        self._snapshot = self._alarm.shown(self._snapshot)
+        self._desk.observe(now, results, inspection, self._snapshot.objectives)
         self._record(now, results)
         self._meter.evaluated(self._monotonic() - begun, self._state.stored_bytes())
         whole = total(totals.values(), self._state.dead_letters(), self._state.skipped())
@@ -236,14 +262,15 @@ class Daemon:
         plotted = [(window, self._history.plotted(window)) for window in results]
         # An hour keeps its last record alone, so each tells which alerts ended in its hour.
         since = now - now % HOUR
-        parts = {**self._alarm.parts(since), SAMPLES: self._gates.packed(since)}
+        parts = {**self._alarm.parts(since), SAMPLES: self._gates.packed(since), WORSE: self._desk.packed()}
         self._archive.append(Record.of(now, [(window, shown) for window, shown in plotted if shown], parts))
 
     def _publish(self, report: Report, totals: Mapping[str, Totals]) -> None:
         """Show a report from now on."""
         self._snapshot = replace(
-            self._alarm.shown(self._snapshot),
+            self._snapshot,
             report=report,
+            revalidation=self._desk.standing(),
             history=self._history.view(),
             activity=self._activity(totals),
             announcement=self._announce(report.as_of) if self._announce else None,

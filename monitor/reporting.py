@@ -41,13 +41,21 @@ class Reporter:
         self._forgets = forgets
         self._settings = settings
         self._state = state
-        self._promises = promises
+        self._promises: Promises = dict(promises)
         self._windows = Windows(state.slices)
         self._last: dict[TrackKey, WindowResult] = {}
 
     def apply(self, slices: Deltas) -> None:
         """Learn what a step added to the slices. Every step comes here once, before the next `report`."""
         self._windows.apply(slices)
+
+    def adopt(self, model: str, version: str, baseline: Baseline | None) -> None:
+        """Compare a version with another baseline from the next `report` on; None: with none any more."""
+        kept = {key: promise for key, promise in self._promises.get(model, {}).items() if key[0] != version}
+        fresh = {} if baseline is None else promises_of(baseline)
+        self._promises = {**self._promises, model: {**kept, **fresh}}
+        for key in [key for key in self._last if (key.series.model, key.series.version) == (model, version)]:
+            del self._last[key]
 
     def report(self, due: Mapping[str, Sequence[Due]]) -> list[WindowResult]:
         """Return the result of each window that is due (by model) in each series that has predictions in it.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from monitor.report.operation import Operation
+from monitor.statistics.fold_scores import FoldScores
 from monitor.statistics.report import Totals
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from monitor.report.revalidating import Revalidating
     from monitor.statistics.baseline import Baseline
     from monitor.statistics.budget import Standing, Tally
-    from monitor.statistics.fold_scores import FoldScores
     from monitor.statistics.report import Report
 
 
@@ -181,6 +181,14 @@ class Snapshot:
     """How the process itself fares."""
     revalidation: Mapping[str, Revalidating] = field(default_factory=dict)
     """model -> how its re-validation stands; the models that have one."""
+
+    def with_baseline(self, model: str, version: str, baseline: Baseline | None) -> Snapshot:
+        """Return it with another baseline in force for a version; None: with none."""
+        baselines = {key: one for key, one in self.baselines.items() if key != (model, version) or baseline is not None}
+        folds = {key: one for key, one in self.folds.items() if key in baselines}
+        if baseline is not None:
+            baselines[model, version], folds[model, version] = baseline, FoldScores.of(baseline)
+        return replace(self, baselines=baselines, folds=folds)
 
     @property
     def totals(self) -> Totals:

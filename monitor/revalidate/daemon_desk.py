@@ -14,6 +14,7 @@ from monitor.errors import InputError, Problem, StateBroken
 from monitor.revalidate.calls import CALLS, LEDGER, PREFIX, ByHand, Nothing, OfModel, Uploaded, Versions, fault_of
 from monitor.revalidate.desk import DeskAway, Refused
 from monitor.serve.bodies import LARGE
+from monitor.serve.calls import KNOCK
 from monitor.serve.limits import Limits
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _ALERTS: Final = ("certificate required", "bad certificate", "alert", "handshake
 
 
 class NoDaemon(DeskAway):
-    """Nobody listens there."""
+    """Nobody listens there, or not the daemon of this state: its token is another one."""
 
 
 class DaemonDesk:
@@ -65,8 +66,17 @@ class DaemonDesk:
         self.close()
 
     def require(self) -> None:
-        """Raise NoDaemon where nobody listens there, DeskAway where nobody answers in time."""
-        self._answer("GET", "-/healthy", None, {})
+        """See to it that the daemon is there and knows our token: nothing is asked of it.
+
+        Raises NoDaemon where nobody listens, DeskAway where nobody answers in time, InputError where the token is
+        wrong; that of the state's own folder belongs to no other daemon, which is then none of ours.
+        """
+        status, content = self._answer("POST", f"{PREFIX}{KNOCK}", b"", self._headers())
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and not self._door.token_key:
+            message = f"the daemon at {self._door.url} does not know the token in {self._door.token_file}"
+            raise NoDaemon(message)
+        if status != HTTPStatus.OK:
+            self._raise(status, content)
 
     def looks(self, model: str) -> Sequence[Look]:
         """See Desk."""
@@ -114,7 +124,7 @@ class DaemonDesk:
 
     def _call(self, name: str, message: object) -> object:
         """Make one call and return its answer, or raise what it raised over there."""
-        headers = {"Authorization": f"Bearer {self._door.token()}", "Content-Type": "application/json"}
+        headers = self._headers()
         if name == LEDGER:
             status, content = self._answer("GET", "api/v1/ledger", None, headers)
         else:
@@ -126,6 +136,10 @@ class DaemonDesk:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             remedy = "see to it that foldwatch has the same version on both sides"
             raise InputError(Problem(self._door.url, f"answers what cannot be understood ({error})", remedy)) from None
+
+    def _headers(self) -> Mapping[str, str]:
+        """Return what opens the daemon. Raises InputError."""
+        return {"Authorization": f"Bearer {self._door.token()}", "Content-Type": "application/json"}
 
     def _answer(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Return status and content. Raises DeskAway where there is no answer, InputError where there never will be."""

@@ -64,7 +64,7 @@ RESULT = Result("0123456789abcdef", "amy@host", CANDIDATE, b"<html>")
 ENDED = Ended("0123456789abcdef", "amy@host", "timed out", "after 1 h")
 PROGRESS = Progress("0123456789abcdef", "HOST/BOOT/1/2", "fold 3 of 5", "job/foldwatch-1")
 UPLOAD = Upload("0123456789abcdef", "churn", "3", "promoted", "ab" * 32, b"{}", 1, 2, {"drift.html": b"<html>"})
-LEDGERED = Ledgered([{"number": 1, "kind": "config", "previous": "0" * 64}], 1, "ab" * 32)
+LEDGERED = Ledgered([{"number": 1, "kind": "config", "previous": "0" * 64}], 1, "ab" * 32, ["line 7: was changed"])
 
 
 class ScriptedDesk:
