@@ -40,6 +40,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
     from monitor.baselines.prospects import warnings
+    from monitor.cli.check_revalidation import revalidation_doubts
     from monitor.cli.check_server import file_doubts
     from monitor.clock import SystemClock
     from monitor.config import load, source_problems
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         *doubts(settings),
         *of_server,
         *alert_doubts(settings),
+        *revalidation_doubts(settings),
         *warnings(settings, baselines),
         *crowded(settings, planned(settings, baselines)),
     ):
@@ -77,6 +79,7 @@ def _baselines(settings: Settings) -> Baselines:
     """Return the baselines. Raises InputError with every problem of files: baselines, targets above them, secrets."""
     from monitor.baselines.floors import floor_problems
     from monitor.baselines.in_force import load_baselines
+    from monitor.cli.check_revalidation import revalidation_problems
     from monitor.cli.check_server import server_problems
     from monitor.clock import SystemClock
     from monitor.config.key_files import key_file_problems
@@ -86,6 +89,7 @@ def _baselines(settings: Settings) -> Baselines:
         *settings.infeasible,
         *server_problems(settings.server, SystemClock().now()),
         *key_file_problems(settings),
+        *revalidation_problems(settings),
     ]
     try:
         baselines = load_baselines(settings)
@@ -100,6 +104,7 @@ def _baselines(settings: Settings) -> Baselines:
 def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood, line by line."""
     from monitor.cli.check_budgets import alerting_lines
+    from monitor.cli.check_revalidation import revalidation_top_lines
     from monitor.cli.check_server import server_line
 
     yield f"{settings.path}: valid"
@@ -108,6 +113,7 @@ def _summary(settings: Settings, baselines: Baselines) -> Iterator[str]:
         yield f"state      {settings.store or 'memory'}"
     yield server_line(settings)
     yield from alerting_lines(settings)
+    yield from revalidation_top_lines(settings)
     for model in settings.models.values():
         yield f"model      {model.name}" + (f" ({model.owner})" if model.owner else "")
         yield from _model(settings, model, baselines)
@@ -148,6 +154,7 @@ def _named(**places: object) -> str:
 def _model(settings: Settings, model: ModelSettings, baselines: Baselines) -> Iterator[str]:
     """Yield what was understood of one model."""
     from monitor.cli.check_budgets import budget_lines
+    from monitor.cli.check_revalidation import revalidation_lines
 
     shown = ", ".join(model.classes[:_MOST_CLASSES]) + (", …" if len(model.classes) > _MOST_CLASSES else "")
     binary = len(model.classes) == 2  # noqa: PLR2004 - two classes are the binary case
@@ -173,3 +180,4 @@ def _model(settings: Settings, model: ModelSettings, baselines: Baselines) -> It
             f"at most {margin:g} worse than the folds"
         )
         yield from budget_lines(settings, objective)
+    yield from revalidation_lines(model)

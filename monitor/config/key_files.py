@@ -32,7 +32,7 @@ def key_file_problems(settings: Settings) -> list[Problem]:
     )
     problems = []
     for key, path, what in named:
-        finding = "" if path is None else _unusable(path)
+        finding = "" if path is None else unusable_secret(path)
         if finding:
             place = f"{settings.path or 'configuration'}: alerting.{key}"
             remedy = f"write {what} into it, or remove the key: then nothing goes there"
@@ -40,7 +40,7 @@ def key_file_problems(settings: Settings) -> list[Problem]:
     return problems
 
 
-def _unusable(path: Path) -> str:
+def unusable_secret(path: Path) -> str:
     """Say why a key file is of no use; nothing where it is."""
     finding = unreadable(path)
     if finding:

@@ -16,7 +16,7 @@ from monitor.config.models import read_model
 from monitor.config.near import meant
 from monitor.config.nodes import parse
 from monitor.config.revalidation_keys import MLFLOW
-from monitor.config.revalidation_read import default_ledger, read_daemon, read_ledger, read_mlflow
+from monitor.config.revalidation_read import check_folders, default_ledger, read_daemon, read_ledger, read_mlflow
 from monitor.config.section import Section
 from monitor.config.server import read_server
 from monitor.config.settings import Export, Settings
@@ -132,6 +132,8 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
     source = read_source(top.get(keys.SOURCE), path.parent, models)
     store = _store(top, path.parent)
     ledger, daemon = read_ledger(top, path.parent, keys.TABLES), read_daemon(top, path.parent, keys.TABLES)
+    known = {model.name: model for model in models if model is not None}
+    check_folders(top, top.get(keys.MODELS), store, ledger, known.values())
     if (
         at.problems
         or evaluate_every is None
@@ -142,7 +144,6 @@ def _settings(at: At, path: Path, sha256: str) -> Settings | None:
         or source is None
     ):
         return None
-    known = {model.name: model for model in models if model is not None}
     return Settings(
         models=known,
         source=source,

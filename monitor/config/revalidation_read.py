@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from monitor.clock import DAY
 from monitor.config import revalidation_keys as keys
 from monitor.config.actions import read_action, read_on_promote
+from monitor.config.kinds import entries
 from monitor.config.revalidation import DaemonSettings, GateSettings, MlflowSettings, Revalidation, Unless, When
 from monitor.config.revalidation_kinds import tracking_beside
 from monitor.config.section import Section
@@ -102,6 +104,28 @@ def default_ledger(store: Path | None, models: Iterable[ModelSettings]) -> Path 
     folders = (model.revalidation.promote_to for model in models if model.revalidation is not None)
     folder = next(folders, None)
     return None if folder is None else folder / LEDGER_NAME
+
+
+def check_folders(
+    top: Section, models_at: At | None, store: Path | None, ledger: Path | None, models: Iterable[ModelSettings]
+) -> None:
+    """Report what would lie among the state's own files: whoever opens it next would refuse the folder."""
+    if store is None:
+        return
+    if ledger is not None and _same(ledger.parent, store) and ledger.name != LEDGER_NAME:
+        at = top.value(keys.LEDGER)
+        finding = f"{ledger} would lie among the files of the state"
+        at.report(finding, f"write `path: {ledger.with_name(LEDGER_NAME)}`, remove it, or name another folder")
+    named = {model.name for model in models if model.revalidation and _same(model.revalidation.promote_to, store)}
+    for name, model in () if models_at is None else entries(models_at):
+        if name in named:
+            written = dict(entries(dict(entries(model))[keys.REVALIDATE.name]))
+            at = written.get(keys.PROMOTE_TO.name, model)
+            at.report("is the folder of the state, which holds nothing else", "name another folder: `baselines`")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())
 
 
 def read_mlflow(top: Section, folder: Path, tables: tuple[Table, ...]) -> MlflowSettings | None:
