@@ -7,7 +7,9 @@ better. What a router can still do is to send easier cases of the same class. Se
 mixed differently the comparison of everything together decides nothing, and each segment has to be OK by itself.
 
 The predictions of both are taken to be independent. Where both scored the same ones (a shadow) the bands are too wide,
-never too narrow.
+never too narrow. Each look is one test: who looks again and again until something is decided finds a WORSE that is none
+more often than once in forty (measured with 40 looks while the labels grew a hundredfold: 2 % with two classes at a
+margin of 0.03, 35 % without a margin).
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from monitor.report import words
 from monitor.revalidate import sides
 from monitor.revalidate.told import by_urgency, entries, named, sentence, tally, told, wanted
 from monitor.statistics.baseline import Baseline
@@ -169,9 +170,8 @@ def _mixes(
         at = int(np.argmax([abs(a / n - b / m) for a, n, b, m in pairs]))
         a, n, b, m = pairs[at]
         yield (
-            f"the classes are mixed differently: {words.share(round(a), round(n))} of what version {candidate} got is "
-            f"{model.classes[at]}, {words.share(round(b), round(m))} of version {against}'s; both are compared at the "
-            "candidate's mix"
+            f"the classes are mixed differently: {100 * a / n:.0f} % of what version {candidate} got is "
+            f"{model.classes[at]}, {100 * b / m:.0f} % of version {against}'s; both are compared at the candidate's mix"
         )
     for name in shifted:
         yield (

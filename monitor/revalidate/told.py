@@ -41,7 +41,7 @@ def sentence(row: Row, classes: Sequence[str], other: str) -> str:
 def wanted(row: Row, growing: str, fixed: str) -> str:
     """Say what would decide an UNKNOWN. `growing`: the noun that is counted; `fixed`: the side that stays as it is."""
     if row.needed is not None:
-        return f"about {words.count(row.needed)} {growing} would decide, there are {words.count(row.n)}"
+        return f"about {words.count(row.needed)} {growing} would decide, {words.count(row.n)} count for it now"
     return f"no number of {growing} is enough: {fixed} is known to +-{row.width:.2g} only"
 
 

@@ -32,6 +32,8 @@ PROMISED: Final = "where the baseline in force promises"
 DELIVERED: Final = "where production delivers"
 NO_ROWS: Final = "the candidate's folds have no rows"
 
+_BOTH: Final = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -50,6 +52,8 @@ def against_baseline(model: ModelSettings, candidate: Baseline, yardstick: Basel
     warnings: list[str] = []
     if candidate.content_hash == yardstick.content_hash:
         warnings.append("the candidate is the baseline in force itself: the same folds")
+    if folds_of(yardstick) is None:
+        warnings.append("nothing to compare with: the folds of the baseline in force have no rows")
     ours, theirs = segments_of(candidate), segments_of(yardstick)
     lost = [name for name in theirs if name not in ours]
     if lost:
@@ -115,6 +119,8 @@ def _promises_compared(
     """Return the comparisons of one segment with the baseline in force, at the candidate's own class shares."""
     segment = asked[0].segment
     found = [(of, folds) for of in (candidate, yardstick) if (folds := folds_of(of, segment)) is not None]
+    if len(found) < _BOTH:
+        return []
     promises = [Promise(of, folds, level) for of, folds in found]
     pooled = found[0][1].pooled
     shares, scored = sides.class_shares(pooled), sides.scored_shares(pooled)
