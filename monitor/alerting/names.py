@@ -26,6 +26,9 @@ LAG: Final = "FoldwatchLagGrows"
 DEAD_LETTERS: Final = "FoldwatchDeadLetters"
 BASELINE_MISSING: Final = "FoldwatchBaselineMissing"
 BASELINE_OLD: Final = "FoldwatchBaselineOld"
+REVALIDATION_OVERDUE: Final = "FoldwatchRevalidationOverdue"
+REVALIDATION_FAILS: Final = "FoldwatchRevalidationFails"
+FOLDS_UNSTABLE: Final = "FoldwatchFoldsUnstable"
 CERTIFICATE: Final = "FoldwatchCertificateExpires"
 RULES_FAIL: Final = "FoldwatchRulesFail"
 WATCHDOG: Final = "Watchdog"
@@ -43,6 +46,9 @@ OPERATION: Final = {
     DEAD_LETTERS: WARNING,
     BASELINE_MISSING: WARNING,
     BASELINE_OLD: INFORMATION,
+    REVALIDATION_OVERDUE: WARNING,
+    REVALIDATION_FAILS: WARNING,
+    FOLDS_UNSTABLE: WARNING,
     CERTIFICATE: WARNING,
     RULES_FAIL: WARNING,
     WATCHDOG: NONE,

@@ -20,6 +20,9 @@ MEANINGS: Final = {
     alerts.DEAD_LETTERS: "Events were rejected: `foldwatch dead-letters list` shows them",
     alerts.BASELINE_MISSING: "A version predicts without folds to compare it with: it is never judged",
     alerts.BASELINE_OLD: "The folds are old: is their promise still the one you want?",
+    alerts.REVALIDATION_OVERDUE: "Nobody asks whether to re-validate: does the timer or CronJob run?",
+    alerts.REVALIDATION_FAILS: "Re-validation fails again and again: the page names the last reason",
+    alerts.FOLDS_UNSTABLE: "Folds of the baseline disagree more than is allowed: its promise is as uncertain",
     alerts.CERTIFICATE: "A certificate expires soon: renew its file",
     alerts.RULES_FAIL: "Prometheus cannot evaluate our rules: its page of rules shows the error",
 }

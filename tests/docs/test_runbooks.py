@@ -29,6 +29,13 @@ NOT_HERE = {
     "foldwatch_data_gate": "a gate takes hours of history",
     "foldwatch_label_completeness_ratio": "it takes a mature window in whole hours",
     "foldwatch_label_delay_seconds": "it takes a mature window in whole hours",
+    "foldwatch_revalidation_asked_timestamp_seconds": "no model is re-validated",
+    "foldwatch_revalidation_open_timestamp_seconds": "no model is re-validated",
+    "foldwatch_revalidation_time_limit_seconds": "no model is re-validated",
+    "foldwatch_revalidation_failures": "no model is re-validated",
+    "foldwatch_revalidations_total": "no model is re-validated",
+    "foldwatch_fold_deviation_ratio": "no model is re-validated",
+    "foldwatch_fold_deviation_limit_ratio": "no model is re-validated",
 }
 """What a daemon that follows two small files for some seconds has no series of: it must declare them all the same."""
 

@@ -24,6 +24,7 @@ models:
   churn:
 {_MODEL}    owner: team-growth
     baseline: {{"3": churn-3.json}}
+    revalidate: {{action: {{kind: command, argv: [retrain]}}, gate: {{max_fold_sd: 0.05}}}}
     objectives:
       - {{name: slices, metric: recall, class: leave, window: 24h, target: 0.95}}
       - {{name: pages, metric: recall, class: leave, window: 24h, kind: occurrences, target: 0.95}}
@@ -65,6 +66,7 @@ models:
          kind: occurrences, target: 0.95}
   churn_test:
     classes: [stay, leave]
+    revalidate: {action: {kind: webhook, url: "http://127.0.0.1:1/hook"}}
     objectives: [{name: slices, metric: recall, class: leave, window: 24h, target: 0.95}]
 """
 _NONE = """\

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting import names as alerts
+from monitor.alerting.promtool import limits
 from monitor.alerting.promtool.minutes import CROSSES, Due, Look, case, gap, gauge, lasts, seconds, stranger, unreadable
 from monitor.alerting.promtool.notation import NOTHING
 from monitor.clock import DAY, HOUR, MINUTE
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
     from monitor.prometheus.metric import Metric
 
 _BASELINE_AGE: Final = 90 * DAY
-_OF_FOLDS: Final = frozenset({alerts.BASELINE_MISSING, alerts.BASELINE_OLD})
-"""Alerts of models that have a baseline."""
+_ASKED: Final = 26 * HOUR
+
+
+def _every(_: ModelSettings) -> bool:
+    return True
+
+
+def _compared(model: ModelSettings) -> bool:
+    return bool(model.baseline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class _Age:
     """Milliseconds."""
     more: dict[str, str]
     """Labels beside job and model; all of them stay."""
+    of: Callable[[ModelSettings], bool] = _every
+    """Which models have it."""
 
 
 _AGES: Final = (
@@ -48,7 +58,8 @@ _AGES: Final = (
         lambda model: max(HOUR, min(window.millis for window in model.windows)),
         {},
     ),
-    _Age(alerts.BASELINE_OLD, catalog.BASELINE_AT, lambda _: _BASELINE_AGE, {"version": "3"}),
+    _Age(alerts.BASELINE_OLD, catalog.BASELINE_AT, lambda _: _BASELINE_AGE, {"version": "3"}, _compared),
+    _Age(alerts.REVALIDATION_OVERDUE, catalog.REVALIDATION_ASKED, lambda _: _ASKED, {}, limits.revalidated),
 )
 
 
@@ -57,12 +68,13 @@ def cases(settings: Settings, wording: Wording) -> Iterator[Case]:
     for first, half in enumerate(("every other model", "the models between")):
         troubled = [at % 2 == first for at in range(len(settings.models))]
         for age in _AGES:
-            models = [model for model in settings.models.values() if age.alert not in _OF_FOLDS or model.baseline]
+            models = [model for model in settings.models.values() if age.of(model)]
             if models:
                 yield _aged(settings, age, models, troubled, half, wording)
         yield _closed(settings, troubled, half, wording)
-        if any(model.baseline for model in settings.models.values()):
+        if any(map(_compared, settings.models.values())):
             yield _missing(settings, troubled, half, wording)
+        yield from limits.cases(settings, troubled, half, wording)
 
 
 def _labels(settings: Settings, model: ModelSettings, **more: str) -> dict[str, str]:
@@ -176,11 +188,15 @@ def feed_series(settings: Settings, minutes: int) -> list[Series]:
         unreadable(metric, _labels(settings, model, **more), minutes)
         for model in settings.models.values()
         for metric, more in labels.items()
-    ]
+    ] + limits.series(settings, minutes)
 
 
 def feed_alerts(settings: Settings) -> list[str]:
     """Return the alerts that any model has."""
-    folds = any(model.baseline for model in settings.models.values())
-    every = (alerts.LABELS_LATE, alerts.PREDICTIONS_STOPPED, alerts.NOT_AS_USUAL, *sorted(_OF_FOLDS))
-    return [alert for alert in every if folds or alert not in _OF_FOLDS]
+    models = settings.models.values()
+    every = [alerts.LABELS_LATE, alerts.PREDICTIONS_STOPPED, alerts.NOT_AS_USUAL]
+    if any(map(_compared, models)):
+        every += [alerts.BASELINE_MISSING, alerts.BASELINE_OLD]
+    if any(map(limits.revalidated, models)):
+        every.append(alerts.REVALIDATION_OVERDUE)
+    return every + limits.alerts_of(settings)

@@ -28,6 +28,9 @@ GROUP: Final = "foldwatch"
 _STALLED_CADENCES: Final = 3
 _GAP_SCRAPES: Final = 4
 _BASELINE_AGE: Final = 90 * DAY
+_ASKED: Final = DAY + 2 * HOUR
+"""A job that runs every hour, or once a day, is not overdue before."""
+_FAILURES: Final = 2
 _CERTIFICATE_LEFT: Final = 14 * DAY
 _BACKLOG: Final = 100
 """Messages: a lag that was below it within the quarter of an hour is none."""
@@ -78,6 +81,7 @@ def _of_model(settings: Settings, model: ModelSettings) -> Iterator[AlertRule]:
     yield _alert(settings, alerts.PREDICTIONS_STOPPED, f"time() - {last_prediction} > {stopped}", 5 * MINUTE, model)
     gate = f"max by (model, gate) (last_over_time({selector(catalog.DATA_GATE, **of)}[{gap}]))"
     yield _alert(settings, alerts.NOT_AS_USUAL, f"{gate} == 1", 15 * MINUTE, model)
+    yield from _of_revalidation(settings, model)
     if not model.baseline:
         return
     predicting = f"sum by (model, version) (increase({selector(catalog.PREDICTIONS, **of)}[1h])) > 0"
@@ -85,6 +89,21 @@ def _of_model(settings: Settings, model: ModelSettings) -> Iterator[AlertRule]:
     yield _alert(settings, alerts.BASELINE_MISSING, f"{predicting}\nunless\n{compared}", 10 * MINUTE, model)
     written = f"max by (model, version) (last_over_time({selector(catalog.BASELINE_AT, **of)}[{gap}]))"
     yield _alert(settings, alerts.BASELINE_OLD, f"time() - {written} > {_BASELINE_AGE // SECOND}", 5 * MINUTE, model)
+
+
+def _of_revalidation(settings: Settings, model: ModelSettings) -> Iterator[AlertRule]:
+    """Yield what is of a model that is re-validated. None of it is worth waking anybody: the old promise holds."""
+    if model.revalidation is None:
+        return
+    gap, of = _gap(settings), {"job": settings.alerting.job, "model": model.name}
+    asked = f"max by (model) (last_over_time({selector(catalog.REVALIDATION_ASKED, **of)}[{gap}]))"
+    yield _alert(settings, alerts.REVALIDATION_OVERDUE, f"time() - {asked} > {_ASKED // SECOND}", 5 * MINUTE, model)
+    failed = f"max by (model) (last_over_time({selector(catalog.REVALIDATION_FAILURES, **of)}[{gap}]))"
+    yield _alert(settings, alerts.REVALIDATION_FAILS, f"{failed} >= {_FAILURES}", MINUTE, model)
+    limit = model.revalidation.gate.max_fold_sd
+    if limit is not None:
+        scatter = f"max by (model, version) (last_over_time({selector(catalog.FOLD_DEVIATION, **of)}[{gap}]))"
+        yield _alert(settings, alerts.FOLDS_UNSTABLE, f"{scatter} > {limit:g}", 5 * MINUTE, model)
 
 
 def _alert(

@@ -105,5 +105,24 @@ WORDS: Final[Mapping[str, Words]] = {
         "{{ $value | humanizeDuration }} old.\n"
         "Look first: whether what they promise is still what you want to promise; else cross-validate anew.\n",
     ),
+    alerts.REVALIDATION_OVERDUE: Words(
+        "{{ $labels.model }}: nobody asks whether to re-validate it",
+        "`foldwatch revalidate` last asked about {{ $labels.model }} {{ $value | humanizeDuration }} ago. It should "
+        "run every hour: without it nothing is decided, nothing promoted, and an open run is not gone on with.\n"
+        "Look first: does the CronJob, timer or pipeline run, and what did it say last?\n",
+    ),
+    alerts.REVALIDATION_FAILS: Words(
+        "{{ $labels.model }}: re-validation fails again and again",
+        'The last {{ $value | printf "%.0f" }} runs of {{ $labels.model }} came to no candidate: they failed, timed '
+        "out or were cancelled. The old baseline stays in force.\n"
+        "Look first: foldwatch's page names the reason of the last one; `foldwatch revalidate log` those of all.\n",
+    ),
+    alerts.FOLDS_UNSTABLE: Words(
+        "{{ $labels.model }}: the folds of version {{ $labels.version }} disagree",
+        "F1 of a class scatters by {{ $value | humanizePercentage }} (one standard deviation) between the folds of the "
+        "baseline in force, more than `max_fold_sd`: what they promise is as uncertain.\n"
+        "Look first: `foldwatch baseline show` tells which class (M1, M2, M6); few rows, or folds that are not alike, "
+        "are the usual reasons.\n",
+    ),
 }
 """Alert -> what it says."""

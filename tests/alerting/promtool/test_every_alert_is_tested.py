@@ -32,6 +32,7 @@ models:
     windows: [1h, 24h]
     label_horizon: 14d
     baseline: {"3": churn-3.json}
+    revalidate: {action: {kind: command, argv: [retrain]}, gate: {max_fold_sd: 0.04}}
     objectives:
       - {name: floor, metric: recall, class: leave, window: 24h, kind: occurrences, target: 0.9371}
   letters:
@@ -39,6 +40,7 @@ models:
     windows: [24h]
     label_horizon: 1d
     owner: team-text
+    revalidate: {action: {kind: command, argv: [retrain]}, gate: {max_fold_sd: 0.07}}
     objectives: [{name: slices, metric: macro_f1, window: 24h, margin: 0.02, target: 0.9}]
   digits: {classes: [0, 1], baseline: {"1": digits-1.json}}
 """

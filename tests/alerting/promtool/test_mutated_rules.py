@@ -28,6 +28,7 @@ models:
     label_horizon: 1d
     owner: team-growth
     baseline: {"3": churn-3.json}
+    revalidate: {action: {kind: command, argv: [retrain]}, gate: {max_fold_sd: 0.05}}
     objectives:
       - {name: floor, metric: recall, class: leave, window: 24h, kind: occurrences, target: 0.95, routing: shadow}
   other:

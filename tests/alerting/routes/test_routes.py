@@ -27,6 +27,7 @@ models:
     label_horizon: 0s
     owner: team-growth
     baseline: {{"3": churn-3.json}}
+    revalidate: {{action: {{kind: command, argv: [retrain]}}, gate: {{max_fold_sd: 0.05}}}}
     objectives:
       - {{name: leave-recall, metric: recall, class: leave, window: 24h, margin: 0.03, target: 0.95}}
       - {{name: leave-floor, metric: recall, class: leave, window: 24h, kind: occurrences, target: 0.95}}
