@@ -77,7 +77,11 @@ def _answering(loopback: Loopback, answer: Callable[[Request], Reply | None]) ->
             if reply is None:
                 return
             self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            for name, value in {
+                "Content-Length": str(len(reply.body)),
+                "Connection": "close",
+                **reply.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(reply.body)

@@ -50,14 +50,14 @@ class Webhook:
 
     def run(self, order: Order, watch: Watch) -> Outcome:
         """Post until it is taken, then wait for the result, where one is configured; see `Action`."""
-        began = self.monotonic()
-        taken = self._delivered(order, watch, began + self.settings.time_limit / SECOND)
+        deadline = self.monotonic() + self.settings.time_limit / SECOND
+        taken = self._delivered(order, watch, deadline)
         if isinstance(taken, Outcome):
             return taken
         if self.settings.result is None:
             return Outcome(State.HANDED_OVER, f"{self._place}: {taken}; no `result` is configured to wait for")
-        left = self.settings.time_limit - round((self.monotonic() - began) * SECOND)
-        return await_result(self.settings.result, order, watch, max(left, 0))
+        found = await_result(order.folder / self.settings.result, order, deadline, watch, monotonic=self.monotonic)
+        return found if isinstance(found, Outcome) else Outcome(State.SUCCEEDED, candidate=found)
 
     @property
     def _place(self) -> str:
