@@ -115,8 +115,10 @@ def _compared(
     n = sides.denominators(columns, folds)
     now = sides.measured(columns, ours, level)
     first = sides.promised(columns, promise, both, dict.fromkeys(sides.OF_CLASSES, shares > 0), n)
-    there = sides.promised(columns, promise, both, sides.both_have(columns, shares, (first, now)), n)
-    return sides.compared(columns, sides.questions(model, columns, segment), now, there, shares, level, grows=True)
+    present = sides.both_have(columns, shares, (first, now))
+    there = sides.promised(columns, promise, both, present, n)
+    here = sides.over(columns, now, present)
+    return sides.compared(columns, sides.questions(model, columns, segment), here, there, shares, level, grows=True)
 
 
 def _missing(
@@ -167,7 +169,8 @@ def _mixes(
     counted = [sides.class_shares(live[None]) * live[None].labels for live in (ours, theirs)]
     pairs = list(_shares(*counted))
     if any(_differ(*pair) for pair in pairs):
-        at = int(np.argmax([abs(a / n - b / m) for a, n, b, m in pairs]))
+        # Rounded, so that the two classes of a binary model, which differ alike, do not change places by chance.
+        at = int(np.argmax([round(abs(a / n - b / m), 6) for a, n, b, m in pairs]))
         a, n, b, m = pairs[at]
         yield (
             f"the classes are mixed differently: {100 * a / n:.0f} % of what version {candidate} got is "

@@ -15,7 +15,7 @@ import numpy as np
 
 from monitor.statistics.arrays import ratio
 from monitor.statistics.batch import gather
-from monitor.statistics.confusion import cell_margins, cells
+from monitor.statistics.confusion import MACRO_OF, cell_margins, cells
 from monitor.statistics.estimate import estimate_batch
 from monitor.statistics.names import LOSSES, NEVER_JUDGED
 from monitor.statistics.report import Verdict
@@ -158,19 +158,33 @@ def denominators(columns: Columns, folds: Folds) -> Floats:
     return measured(columns, folds.pooled, 0.95).n / folds.repeats
 
 
+def over(columns: Columns, side: Side, present: Present) -> Side:
+    """Return a measured side without the macro averages that span other classes than a promise over `present` does.
+
+    A class that was predicted and never true has an F1 of 0, which is part of the average that was measured.
+    """
+    value = side.value.copy()
+    for macro, name in MACRO_OF.items():
+        if not np.array_equal(_defined(columns, side, name, len(present[name])), present[name]):
+            value[columns.metric.index(macro)] = np.nan
+    return side._replace(value=value)
+
+
 def both_have(columns: Columns, shares: Floats, sides: Iterable[Side]) -> Present:
     """Return for precision, recall and F1 which classes (K,) both sides have a value of, and the shares a case."""
-    classes = len(shares)
-    class_ = np.array([-1 if c is None else c for c in columns.class_])
-    names = np.array(columns.metric)
     here = dict.fromkeys(OF_CLASSES, shares > 0)
     for side in sides:
-        for name, flags in here.items():
-            at = np.flatnonzero((names == name) & (class_ >= 0))
-            seen = np.zeros(classes, bool)
-            seen[class_[at]] = ~np.isnan(side.value[at])
-            here[name] = flags & seen
+        here = {name: flags & _defined(columns, side, name, len(shares)) for name, flags in here.items()}
     return here
+
+
+def _defined(columns: Columns, side: Side, name: str, classes: int) -> NDArray[np.bool_]:
+    """Return which classes (K,) a side has a value of."""
+    seen = np.zeros(classes, bool)
+    for at, (metric, class_) in enumerate(zip(columns.metric, columns.class_, strict=True)):
+        if metric == name and class_ is not None:
+            seen[class_] = not np.isnan(side.value[at])
+    return seen
 
 
 def compared(

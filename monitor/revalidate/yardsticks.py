@@ -144,8 +144,9 @@ def _delivery_compared(
     n = sides.denominators(columns, folds)
     now = sides.measured(columns, live, level)
     first = sides.promised(columns, promise, both, dict.fromkeys(sides.OF_CLASSES, shares > 0), n)
-    ours = sides.promised(columns, promise, both, sides.both_have(columns, shares, (first, now)), n)
-    return sides.compared(columns, asked, ours, now, shares, level, grows=False)
+    present = sides.both_have(columns, shares, (first, now))
+    ours = sides.promised(columns, promise, both, present, n)
+    return sides.compared(columns, asked, ours, sides.over(columns, now, present), shares, level, grows=False)
 
 
 def _lost(model: ModelSettings, candidate: Baseline, others: Floats, clause: str) -> list[str]:
