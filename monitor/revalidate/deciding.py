@@ -154,7 +154,7 @@ def _record(writer: Writer, ask: Ask, told: Told, decision: Decision) -> None:
     if decision.decision is Verb.START and decision.run is not None:
         if told.run(decision.run) is None:
             writer.write(ask.by, said(decision, inputs=inputs))
-        elif (lease := writer.leases.get(decision.run)) is None or lease.holder != ask.holder:
+        elif (lease := writer.leases.get(decision.run)) is not None and lease.holder != ask.holder:
             says = {"model": ask.model, "version": decision.version, "run": decision.run, "action": "taken up again"}
             writer.write(ask.by, ("action", says))
         writer.lease(decision.run, renewed(ask.holder, writer.now()))
