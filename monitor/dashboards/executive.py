@@ -11,7 +11,7 @@ from monitor.dashboards.annotations import marks
 from monitor.dashboards.bands import band
 from monitor.dashboards.board import EXECUTIVE, ON_CALL, board, leading_to
 from monitor.dashboards.layout import Section
-from monitor.dashboards.looks import AMBER, BLUE, GREEN, GREY, NO_LIMIT, PLAIN, RED
+from monitor.dashboards.looks import AMBER, BLUE, GREEN, GREY, NO_LIMIT, PLAIN, RED, named, steps
 from monitor.dashboards.panels import COUNT, Scale, Words, bars, look, override, stats
 from monitor.dashboards.queries import (
     HEADLINE,
@@ -46,6 +46,8 @@ _NONE_IS_GOOD: Final[Limits] = ((0, GREEN), (1, RED))
 _LABELLED: Final = Scale("percentunit", 0, 0, 1, ((0, RED), (0.5, AMBER), (0.8, GREEN)))
 _CHOSEN: Final = (MODEL, VERSION, WHOLE, WINDOW, MATURE)
 _WORST: Final = 10
+GATE: Final = "last candidate at the gate"
+PASSED: Final = {"0": ("rejected", RED), "1": ("passed", GREEN)}
 WORSE, KEPT, OPEN = "worse than promised", "as promised", "not known yet"
 
 
@@ -158,15 +160,19 @@ def _folds() -> sdk.Panel:
         (f"avg({folds})", "mean of the folds"),
         (f"stddev({folds})", "spread of the folds (sd)"),
         (f"max({series(catalog.OF_MODEL.value, *_CHOSEN, HEADLINE)})", "production now"),
+        (f"min({series(catalog.GATE_PASSED, MODEL)})", GATE),
     )
     words = Words(
         "$headline of version $version: folds and production",
         "What the folds of cross-validation reached on average, how far they lie apart (one standard deviation), and "
         "what production reaches now. Production within about two spreads of the mean is what folds differ by "
-        "themselves. The promise itself is reckoned for production's mix of classes, and may differ from the mean.",
+        "themselves. The promise itself is reckoned for production's mix of classes, and may differ from the mean. "
+        "The gate: whether the last candidate for a new promise deserved to become it.",
         "no folds for this version",
     )
-    return stats(words, at_the_end(asked), Scale("percentunit", 1), width=8, height=9)
+    panel = stats(words, at_the_end(asked), Scale("percentunit", 1), width=8, height=9)
+    look(panel).overrides.append(override(GATE, mappings=named(PASSED), thresholds=steps((0, RED), (1, GREEN))))
+    return panel
 
 
 def _worst() -> sdk.Panel:

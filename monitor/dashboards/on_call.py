@@ -28,6 +28,7 @@ from monitor.dashboards.queries import (
     rate,
     series,
 )
+from monitor.dashboards.revalidation import revalidations
 from monitor.dashboards.tables import Column, rows
 from monitor.prometheus import catalog
 from monitor.statistics.ladder import PAGE, TICKET
@@ -54,7 +55,7 @@ def on_call(fit: Fit) -> sdk.Dashboard:
                 (_quality(), _labels(), _verdicts()),
             ),
             Section("What comes in of $model", (_delays(), _silence(), _rates(), _completeness(), _gates())),
-            Section("What changed", (_versions(), _baselines())),
+            Section("What changed", (_versions(), _baselines(), revalidations())),
             Section("The daemon", health(fit.cadence)),
         ),
         [

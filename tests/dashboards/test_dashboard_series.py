@@ -178,6 +178,10 @@ def test_what_the_daemon_says_of_itself_is_shown_or_left_out_for_a_reason():
         "foldwatch_slo_events_total": "in what rules record",
         "foldwatch_slo_bad_events_total": "in what rules record",
         "foldwatch_slo_skipped_total": "in the state of an objective: too few events",
+        "foldwatch_revalidations_total": "the page and the ledger tell of each run, with its reasons",
+        "foldwatch_revalidation_time_limit_seconds": "a setting: its runbook sets it beside the open run",
+        "foldwatch_fold_deviation_ratio": "the spread of the folds is shown, by metric; this one rings",
+        "foldwatch_fold_deviation_limit_ratio": "a setting, of the same alert",
         "process_virtual_memory_bytes": "says nothing that the resident memory does not say better",
     }
     asked = {selector.name for _, _, expr in every_expression() for selector in selectors(expr)}
