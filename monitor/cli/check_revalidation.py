@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.config import ModelSettings, Settings
-    from monitor.config.revalidation import ActionSettings, TrainingData, Unless, When
+    from monitor.config.revalidation import ActionSettings, TrainingRows, Unless, When
 
 _GLOB: Final = "*?["
 _SECRETS: Final = {
@@ -185,7 +185,7 @@ def _importable(module: str) -> bool:
     return module in sys.builtin_module_names or find_spec(module) is not None
 
 
-def _of_rows(place: str, rows: TrainingData, folder: Path) -> Iterator[Problem]:
+def _of_rows(place: str, rows: TrainingRows, folder: Path) -> Iterator[Problem]:
     """Yield what is not there yet of the rows' source."""
     if rows.command:
         yield from _of_program(f"{place}.command", rows.command[0], folder)

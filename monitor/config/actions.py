@@ -15,7 +15,7 @@ from monitor.config.revalidation import (
     WebhookAction,
 )
 from monitor.config.section import Section
-from monitor.config.training_data import read_data
+from monitor.config.training_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _section(at: At, key: Key[str], by_kind: Sequence[tuple[str, Table]], tables
 def _crossval(section: Section, folder: Path, tables: tuple[Table, ...]) -> CrossvalAction | None:
     """Read a cross-validation and hold its columns and its scheme against each other."""
     data_at = section.get(keys.DATA)
-    data = None if data_at is None else read_data(data_at, folder, tables)
+    data = None if data_at is None else read_rows(data_at, folder, tables)
     target, estimator, features = section.get(keys.TARGET), section.get(keys.ESTIMATOR), section.get(keys.FEATURES)
     groups, time, scheme = section.get(keys.GROUPS), section.get(keys.TIME), section.get(keys.SCHEME)
     folds, seed, limit = section.get(keys.FOLDS), section.get(keys.SEED), section.get(keys.TIME_LIMIT)

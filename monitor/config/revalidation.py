@@ -70,7 +70,7 @@ class Unless:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingData:
+class TrainingRows:
     """Where rows come from: exactly one of `file`, `command`, `query`."""
 
     file: Path | None = None
@@ -88,11 +88,15 @@ class TrainingData:
     """The file that holds it, where it holds a password."""
 
 
+TrainingData = TrainingRows
+"""What it is called where rows are read."""
+
+
 @dataclass(frozen=True, slots=True)
 class CrossvalAction:
     """`action: {kind: crossval}`: cross-validates where the command runs."""
 
-    data: TrainingData
+    data: TrainingRows
     target: str
     estimator: str
     """`module:factory`, on PYTHONPATH or beside the configuration."""

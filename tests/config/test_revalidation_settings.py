@@ -21,7 +21,7 @@ from monitor.config.revalidation import (
     MlflowSettings,
     Quiet,
     Revalidation,
-    TrainingData,
+    TrainingRows,
     Unless,
     WebhookAction,
     When,
@@ -85,7 +85,7 @@ def test_the_whole_block_is_read():
     ninety = Duration(90 * DAY, "90d")
     assert settings.models["churn"].revalidation == Revalidation(
         CrossvalAction(
-            data=TrainingData(file=FOLDER / "train.parquet", pattern=str(FOLDER / "train.parquet")),
+            data=TrainingRows(file=FOLDER / "train.parquet", pattern=str(FOLDER / "train.parquet")),
             target="y_true",
             estimator="package.module:factory",
             features=("a", "b"),
@@ -110,7 +110,7 @@ def test_the_whole_block_is_read():
 def test_of_little_the_defaults_hold():
     (minimal,) = {read(f"action: {{{CROSSVAL}}}")}
     assert minimal == Revalidation(
-        CrossvalAction(TrainingData(file=FOLDER / "t.csv", pattern=str(FOLDER / "t.csv")), "y", "m:make"),
+        CrossvalAction(TrainingRows(file=FOLDER / "t.csv", pattern=str(FOLDER / "t.csv")), "y", "m:make"),
         FOLDER / "baselines",
         unless=Unless(cool_down=Duration(DAY, "1d")),
     )
@@ -151,14 +151,14 @@ def test_every_kind_of_action_is_read_with_what_is_text_as_it_is_written(action,
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ("{file: 'rows/*.jsonl.gz'}", TrainingData(FOLDER / "rows/*.jsonl.gz", str(FOLDER / "rows/*.jsonl.gz"))),
-        ("{command: [cat, t.parquet], format: parquet}", TrainingData(command=("cat", "t.parquet"), format="parquet")),
+        ("{file: 'rows/*.jsonl.gz'}", TrainingRows(FOLDER / "rows/*.jsonl.gz", str(FOLDER / "rows/*.jsonl.gz"))),
+        ("{command: [cat, t.parquet], format: parquet}", TrainingRows(command=("cat", "t.parquet"), format="parquet")),
         ("{query: 'SELECT * FROM t', url: 'sqlite:///w.db'}",
-         TrainingData(query="SELECT * FROM t", url=f"sqlite:///{FOLDER}/w.db")),
-        ("{query: SELECT 1, url: 'sqlite:////abs/w.db'}", TrainingData(query="SELECT 1", url="sqlite:////abs/w.db")),
+         TrainingRows(query="SELECT * FROM t", url=f"sqlite:///{FOLDER}/w.db")),
+        ("{query: SELECT 1, url: 'sqlite:////abs/w.db'}", TrainingRows(query="SELECT 1", url="sqlite:////abs/w.db")),
         ("{query: SELECT 1, url: 'postgresql+psycopg://amy@db:5432/w?sslmode=require'}",
-         TrainingData(query="SELECT 1", url="postgresql+psycopg://amy@db:5432/w?sslmode=require")),
-        ("{query: SELECT 1, url_file: db}", TrainingData(query="SELECT 1", url_file=FOLDER / "db")),
+         TrainingRows(query="SELECT 1", url="postgresql+psycopg://amy@db:5432/w?sslmode=require")),
+        ("{query: SELECT 1, url_file: db}", TrainingRows(query="SELECT 1", url_file=FOLDER / "db")),
     ],
 )  # fmt: skip
 def test_rows_come_from_a_file_a_command_or_a_query(data, expected):

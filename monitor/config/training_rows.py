@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor.config import action_keys as keys
 from monitor.config.kinds import TEXT
 from monitor.config.nodes import Scalar
-from monitor.config.revalidation import TrainingData
+from monitor.config.revalidation import TrainingRows
 from monitor.config.revalidation_kinds import beside
 from monitor.config.section import Section
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.config.section import Key, Table
 
 
-def read_data(at: At, folder: Path, tables: tuple[Table, ...]) -> TrainingData | None:
+def read_rows(at: At, folder: Path, tables: tuple[Table, ...]) -> TrainingRows | None:
     """Read a path, or a mapping; None where something in it is wrong, which is reported. Paths are below `folder`."""
     if isinstance(at.node, Scalar):
         return _of_file(TEXT.read(at), folder)
@@ -38,7 +38,7 @@ def read_data(at: At, folder: Path, tables: tuple[Table, ...]) -> TrainingData |
         return None
     if file is not None:
         return _of_file(file, folder)
-    return TrainingData(
+    return TrainingRows(
         command=command or (),
         format=form,
         query=query,
@@ -47,8 +47,8 @@ def read_data(at: At, folder: Path, tables: tuple[Table, ...]) -> TrainingData |
     )
 
 
-def _of_file(text: str | None, folder: Path) -> TrainingData | None:
-    return None if text is None else TrainingData(file=folder / text, pattern=str(folder / text))
+def _of_file(text: str | None, folder: Path) -> TrainingRows | None:
+    return None if text is None else TrainingRows(file=folder / text, pattern=str(folder / text))
 
 
 def _check_database(section: Section) -> None:
