@@ -21,6 +21,7 @@ from monitor.revalidate.desk import Refused
 from monitor.revalidate.entries import Known
 from monitor.revalidate.lease import Lease, Machine, holds
 from monitor.revalidate.ledger import Ledger
+from monitor.revalidate.notes import notes_of
 from monitor.revalidate.runs import Move, Told, after
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from monitor.config import ModelSettings, Settings
     from monitor.config.revalidation import Revalidation
     from monitor.revalidate.entries import Entry
+    from monitor.revalidate.notes import Notes
     from monitor.state.state import State
     from monitor.statistics.baseline import Baseline
 
@@ -63,9 +65,9 @@ class Asked(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
-def known(state: State, path: Path) -> Known | None:
+def known(notes: Notes, path: Path) -> Known | None:
     """Return what the state knows of a ledger; None of one at another place that was not begun yet."""
-    noted = _noted(state)
+    noted = _noted(notes)
     if noted is None:
         return None
     if str(path.absolute()) in noted.of:
@@ -80,7 +82,7 @@ def open_ledger(settings: Settings, state: State, *, read_only: bool = False) ->
     Raises InputError where it cannot be opened, StateInUse where another process has it.
     """
     path = settings.ledger
-    return None if path is None else Ledger(path, known(state, path), read_only=read_only)
+    return None if path is None else Ledger(path, known(notes_of(settings, state), path), read_only=read_only)
 
 
 class Writer:
@@ -101,6 +103,7 @@ class Writer:
         self.state: Final = state
         self.ledger: Final = ledger
         self.baselines: Final = baselines
+        self._notes: Final = notes_of(settings, state)
         self._clock, self._adopt, self._machine = clock, adopt, machine
         self.told: dict[str, Told] = {}
         self._configured: str | None = None
@@ -132,7 +135,7 @@ class Writer:
 
     def known(self) -> Known | None:
         """Return what the state knows of the ledger."""
-        return None if self.ledger is None else known(self.state, self.ledger.path)
+        return None if self.ledger is None else known(self._notes, self.ledger.path)
 
     def in_force(self, model: str, version: str) -> str | None:
         """Return the content hash of the baseline in force."""
@@ -158,7 +161,7 @@ class Writer:
             baseline = as_configured(stored(self.settings, source), settings, move.version, source)
         self._adopt(model, move.version, baseline)
         self._pointed = True
-        self.state.keep(_POINTED, str(move.number).encode())
+        self._notes.keep(_POINTED, str(move.number).encode())
 
     def settle(self) -> None:
         """Repeat what a death or a full disk left undone; note configuration and baselines that are new.
@@ -193,12 +196,12 @@ class Writer:
             self.leases.pop(run, None)
         open_ = {one.key for of in self.told.values() for one in of.runs if one.open}
         self.leases = {key: one for key, one in self.leases.items() if key in open_}
-        self.state.keep(_LEASES, msgspec.json.encode({key: asdict(one) for key, one in self.leases.items()}))
+        self._notes.keep(_LEASES, msgspec.json.encode({key: asdict(one) for key, one in self.leases.items()}))
 
     def note_asked(self, model: str, asked: Asked) -> None:
         """Keep what the last question about a model came to."""
         self.asked[model] = asked
-        self.state.keep(_ASKED, msgspec.json.encode(self.asked))
+        self._notes.keep(_ASKED, msgspec.json.encode(self.asked))
 
     def entries_of(self, run: str) -> list[Entry]:
         """Return the decisions about a run, from the ledger."""
@@ -226,7 +229,7 @@ class Writer:
         if not moves:
             return
         model, move = max(moves, key=lambda one: one[1].number)
-        done = self.state.kept(_POINTED)
+        done = self._notes.kept(_POINTED)
         if done is not None and int(done) >= move.number:
             return
         one = self.settings.models.get(model)
@@ -238,7 +241,7 @@ class Writer:
         if there and (now != move.after or self.in_force(model, move.version) != move.after):
             self.move(model, move)
         elif there:
-            self.state.keep(_POINTED, str(move.number).encode())
+            self._notes.keep(_POINTED, str(move.number).encode())
 
     def _note_beginning(self) -> None:
         """Write down the configuration, and each baseline in force that the ledger does not know."""
@@ -260,11 +263,11 @@ class Writer:
     def _note_ledger(self) -> None:
         """Keep number and hash of the last entry in the state."""
         ledger = self._ledger()
-        path, noted = str(ledger.path.absolute()), _noted(self.state)
+        path, noted = str(ledger.path.absolute()), _noted(self._notes)
         last = Known(ledger.number, ledger.hash)
         if noted is None or noted.last != path or noted.of.get(path) != last:
             of = {**({} if noted is None else noted.of), path: last}
-            self.state.keep(_LEDGER, msgspec.json.encode(Noted(path, of)))
+            self._notes.keep(_LEDGER, msgspec.json.encode(Noted(path, of)))
 
     def _ledger(self) -> Ledger:
         """Return the ledger. Raises InputError where there is none."""
@@ -275,14 +278,17 @@ class Writer:
 
     def _note(self, name: str, type_: Any, default: Any) -> Any:  # noqa: ANN401 - the type that is asked for
         """Return a note; the default where there is none or it cannot be read: it is a convenience, no truth."""
-        content = self.state.kept(name)
+        content = self._notes.kept(name)
         try:
             return default if content is None else msgspec.json.decode(content, type=type_)
         except msgspec.MsgspecError:
             return default
 
 
-def _noted(state: State) -> Noted | None:
-    """Return what the state keeps of ledgers."""
-    note = state.kept(_LEDGER)
-    return None if note is None else msgspec.json.decode(note, type=Noted)
+def _noted(notes: Notes) -> Noted | None:
+    """Return what the state keeps of ledgers; None where it keeps nothing that can be read."""
+    note = notes.kept(_LEDGER)
+    try:
+        return None if note is None else msgspec.json.decode(note, type=Noted)
+    except msgspec.MsgspecError:
+        return None
