@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from action_kinds import NO_LUCK, RESULT, WORLDS, baseline_bytes, order_in
+from action_kinds import NO_LUCK, RESULT, baseline_bytes, order_in
+from action_kinds import WORLDS as HERE
 from action_scene import watched
+from action_worlds_elsewhere import ELSEWHERE
 
 from monitor.baselines.file import of_bytes
 from monitor.revalidate.actions.action import State, Watch
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
     from monitor.revalidate.actions.action import Outcome
 
-READERS = ["command"]
+WORLDS = {**HERE, **ELSEWHERE}
+READERS = ["command", *ELSEWHERE]
 """Kinds that read a result which somebody else wrote; the others make it themselves."""
 EARLIER = 1_600_000_000
 

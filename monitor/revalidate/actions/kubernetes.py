@@ -109,7 +109,8 @@ class KubernetesJob:
                 if now.ended is State.SUCCEEDED:
                     return None
                 if now.ended is not None:
-                    return Outcome(now.ended, f"{name}: {now.text}{cluster.words(job)}; see `kubectl describe`")
+                    of = f" ({limit})" if now.ended is State.TIMED_OUT else ""
+                    return Outcome(now.ended, f"{name}: {now.text}{of}{cluster.words(job)}; see `kubectl describe`")
                 if now.text != said:
                     watch.say(f"{name}: {now.text}")
                     said = now.text

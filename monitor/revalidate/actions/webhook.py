@@ -1,6 +1,7 @@
 """`action: {kind: webhook}`: a signed POST, sent until somebody took it, and then the wait for its result.
 
-What is sent again carries the same `Idempotency-Key`, the run's, and a signature of that moment.
+What is sent again carries the same `Idempotency-Key` and a signature of that moment. `on_promote` is the same request
+with the decision that promoted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from monitor.revalidate.actions.action import Outcome, State
 from monitor.revalidate.actions.posted import Answer, NoAnswer, origin, post, retry_after
 from monitor.revalidate.actions.result import await_result
 from monitor.revalidate.actions.signed import IDEMPOTENCY, SIGNATURE, TIMESTAMP, signature
+from monitor.revalidate.decision import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +98,7 @@ class Webhook:
         body = request_body(settings.body, order)
         now = self.clock.now() // SECOND
         headers = {"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "foldwatch", **settings.headers}
-        headers |= {IDEMPOTENCY: order.run, TIMESTAMP: str(now)}
+        headers |= {IDEMPOTENCY: request_key(order), TIMESTAMP: str(now)}
         secrets = []
         if settings.secret_file is not None:
             secret = _secret(settings.secret_file, "secret_file")
@@ -143,6 +145,11 @@ _REMEDIES: Final = {
     403: "it knows us and does not let us: see to the rights of the token",
     404: "see to `url`: there is nothing at that path, or the token may not see it",
 }
+
+
+def request_key(order: Order) -> str:
+    """Return the `Idempotency-Key`: the run's; telling of its promotion (`on_promote`) is another request."""
+    return f"{order.run}-promoted" if order.decision.get("decision") == Verb.PROMOTED else order.run
 
 
 def request_body(template: str | None, order: Order) -> bytes:
