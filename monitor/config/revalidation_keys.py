@@ -121,7 +121,7 @@ DRIFT_SHARE = Key(
     "This share, or more, of features and predictions drifted. Needs the extra `drift`.",
 )
 BASELINE_AGE = Key("baseline_age", kinds.PACE, "The baseline in force is older than this.")
-NEW_LABELS = Key("new_labels", kinds.COUNT, "So many labels came since the last run was started.")
+NEW_LABELS = Key("new_labels", kinds.COUNT, "More labels than this came since the last run was started.")
 NEW_VERSION = Key(
     "new_version",
     kinds.BOOLEAN,
