@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from monitor.baselines.feature_summary import decoded, features_path
+from monitor.baselines.file import read
 from monitor.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -85,11 +87,28 @@ def test_every_kind_of_file_builds_the_same_baseline(folder, capsys, kind):
         assert Path(f"{output}{end}").read_bytes() == (folder / f"again.json{end}").read_bytes()
 
 
-def test_a_cross_validation_writes_baseline_assignment_and_timings(folder, crossvalidated):
+def test_a_cross_validation_writes_baseline_assignment_features_and_timings(folder, crossvalidated):
     assert (crossvalidated.returncode, crossvalidated.stderr.replace("a chatty estimator\n", "")) == (0, "")
     assert crossvalidated.stdout.startswith(f"{folder / 'crossval.json'}: model churn version 3")
     names = sorted(path.name for path in folder.glob("crossval.json*"))
-    assert names == ["crossval.json", "crossval.json.folds.csv", "crossval.json.timings.json"]
+    ends = ("", ".features.json", ".folds.csv", ".timings.json")
+    assert names == [f"crossval.json{end}" for end in ends]
+    summary = decoded(features_path(folder / "crossval.json").read_bytes())
+    assert summary.content_hash == read(folder / "crossval.json").content_hash
+    assert {name: (column.kind, column.n) for name, column in summary.columns.items()} == {
+        "x": ("number", 300),
+        "z": ("number", 300),
+    }
+    assert {name: columns["x"].n >= 100 for name, columns in summary.classes.items()} == {"stay": True}
+
+
+def test_what_a_cross_validation_left_beside_a_baseline_goes_with_it(folder, capsys):
+    output = folder / "first.json"
+    for end in (".features.json", ".timings.json"):
+        Path(f"{output}{end}").write_text("of another baseline")
+    code, _, _ = run(capsys, *BUILD, "--predictions", folder / "oof.csv", "--output", output, "--seed", "3")
+    assert code == 0
+    assert sorted(path.name for path in folder.glob("first.json*")) == ["first.json", "first.json.folds.csv"]
 
 
 def test_the_same_seed_gives_the_same_file_to_the_byte(folder, crossvalidated, capsys):
@@ -100,7 +119,7 @@ def test_the_same_seed_gives_the_same_file_to_the_byte(folder, crossvalidated, c
         "--scheme", "stratified-group", "--estimator", "cli_model:make", "--output", output, "--jobs", "1",
     )  # fmt: skip
     assert code == 0
-    for end in ("", ".folds.csv"):
+    for end in ("", ".features.json", ".folds.csv"):
         assert Path(f"{output}{end}").read_bytes() == (folder / f"crossval.json{end}").read_bytes()
 
 
