@@ -21,6 +21,7 @@ from monitor.report.promises import promises
 from monitor.report.reading import away, source
 from monitor.report.received import received, rung
 from monitor.report.rehearsal_page import rehearsal
+from monitor.report.revalidation_page import revalidation, stamp
 from monitor.report.version import Version, versions
 from monitor.statistics.ladder import PAGE
 from monitor.statistics.report import Maturity
@@ -104,6 +105,7 @@ def _stamp(snapshot: Snapshot) -> str:
         snapshot.halted or "",
         snapshot.reading.trouble or "",
         snapshot.announcement.title if snapshot.announcement else "",
+        stamp(snapshot),
     )
     return "|".join(told)
 
@@ -134,6 +136,7 @@ def _main(snapshot: Snapshot, shown: list[Version]) -> list[Markup | None]:
         else None,
         _overview(shown) if len(shown) > 1 else None,
         budgets(snapshot),
+        revalidation(snapshot),
         rehearsal(snapshot),
         *([_version(one, inspection) for one in shown] if shown else [_nothing_yet(snapshot)]),
         rung(snapshot.alerts, snapshot.shadow_alerts),
