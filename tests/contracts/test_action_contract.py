@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from action_kinds import NO_LUCK, RESULT, baseline_bytes, order_in
 from action_kinds import WORLDS as HERE
 from action_scene import watched
 from action_worlds_elsewhere import ELSEWHERE
+from http_clients import until
+from left_behind import running_in
 
 from monitor.baselines.file import of_bytes
-from monitor.revalidate.actions.action import State, Watch
+from monitor.revalidate.actions.action import State
 
 if TYPE_CHECKING:
+    from action_kinds import World
     from action_scene import Said
 
-    from monitor.revalidate.actions.action import Outcome
+    from monitor.revalidate.actions.action import Order, Outcome
 
 WORLDS = {**HERE, **ELSEWHERE}
 READERS = ["command", *ELSEWHERE]
@@ -42,18 +46,6 @@ def reader(request, tmp_path):
         yield made
 
 
-def processes_in(folder):
-    """What still runs of whatever was begun below a folder."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and os.readlink(process / "cwd").startswith(str(folder)):  # noqa: PTH115 - may vanish
-                found.append((process / "cmdline").read_bytes())
-        except OSError:
-            continue
-    return found
-
-
 def children():
     """Processes of ours that run or wait to be reaped."""
     mine = f"/proc/self/task/{threading.get_native_id()}/children"
@@ -64,25 +56,32 @@ def children():
 class Done:
     """A run that went well, once for all tests of its kind."""
 
+    world: World
+    order: Order
     outcome: Outcome
     said: Said
     printed: str
     """On our standard output."""
 
+    def again(self) -> Outcome:
+        """What comes of the same order a second time."""
+        return self.world.good().run(self.order, watched()[0])
+
 
 @pytest.fixture(scope="module", params=WORLDS)
 def done(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("action")
-    watch, said = watched()
-    ours = os.dup(1)
-    with WORLDS[request.param](folder) as made, (folder / "stdout").open("wb") as output:
-        os.dup2(output.fileno(), 1)
-        try:
-            outcome = made.good().run(order_in(folder), watch)
-        finally:
-            os.dup2(ours, 1)
-            os.close(ours)
-    return Done(outcome, said, (folder / "stdout").read_text())
+    (watch, said), order = watched(), order_in(folder)
+    with WORLDS[request.param](folder) as world:
+        ours = os.dup(1)
+        with (folder / "stdout").open("wb") as output:
+            os.dup2(output.fileno(), 1)
+            try:
+                outcome = world.good().run(order, watch)
+            finally:
+                os.dup2(ours, 1)
+                os.close(ours)
+        yield Done(world, order, outcome, said, (folder / "stdout").read_text())
 
 
 def test_it_succeeds_with_a_candidate_of_the_model_and_version_that_were_ordered(done):
@@ -113,37 +112,41 @@ def test_what_goes_wrong_is_an_outcome_with_place_and_reason(world, tmp_path):
     assert outcome.candidate is None
 
 
-def test_its_time_is_limited(world, tmp_path):
+def test_its_time_is_limited(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     watch, _ = watched()
     started = time.monotonic()
     outcome = world.endless(time_limit=1_500).run(order_in(tmp_path), watch)
     assert outcome.state is State.TIMED_OUT
     assert "time_limit" in outcome.reason
     assert 1.5 <= time.monotonic() - started < 30
-    assert processes_in(tmp_path) == []
+    assert running_in(tmp_path) == []
 
 
-def test_it_can_be_cancelled_and_leaves_nothing_behind(world, tmp_path):
-    before, (watch, _), begun = children(), watched(), threading.Event()
-    watch = Watch(watch.cancelled, lambda _: begun.set(), lambda _: begun.set())
+def test_it_can_be_cancelled_and_leaves_nothing_behind(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, (watch, said) = children(), watched()
 
     def cancel():
-        begun.wait(60)
+        until(lambda: said.told or said.begun, 60)
         watch.cancelled.set()
 
-    threading.Thread(target=cancel).start()
+    thread = threading.Thread(target=cancel)
+    thread.start()
     outcome = world.endless().run(order_in(tmp_path), watch)
+    thread.join()
     assert outcome.state is State.CANCELLED
     assert outcome.reason
-    assert processes_in(tmp_path) == []
+    assert running_in(tmp_path) == []
     assert children() == before
+    assert list(tmp_path.glob("foldwatch-*")) == []
 
 
-def test_the_same_order_twice_begins_one_thing_and_gives_the_same_candidate(world, tmp_path):
-    order, (watch, _) = order_in(tmp_path), watched()
-    one, other = world.good().run(order, watch), world.good().run(order, watch)
-    assert one.candidate.document == other.candidate.document
-    assert world.begun() == 1
+def test_the_same_order_again_begins_nothing_twice_and_gives_the_same_candidate(done):
+    again = done.again()
+    assert again.state is State.SUCCEEDED
+    assert again.candidate.document == done.outcome.candidate.document
+    assert done.world.begun() == 1
 
 
 def test_a_result_that_is_older_than_the_start_is_not_taken(reader, tmp_path):

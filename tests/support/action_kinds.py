@@ -68,8 +68,8 @@ RESULT = "result.json"
 def order_in(folder: Path, **more: object) -> Order:
     """An order of this moment."""
     now = time.time_ns() // 1_000_000
-    rest = {"started": now, "folder": folder, "positive": "leave", **more}
-    return Order("0123456789abcdef", "churn", "3", "3", **rest)
+    rest = {"candidate_version": "3", "started": now, "folder": folder, "positive": "leave", **more}
+    return Order("0123456789abcdef", "churn", "3", **rest)
 
 
 @lru_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,9 +23,7 @@ from monitor.revalidate.actions.programs import limit_memory
 from monitor.revalidate.desk import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Mapping
 
     from monitor.baselines.training_rows import TrainingRows
     from monitor.config.revalidation import CrossvalAction
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
 SINCE: Final = 92 * DAY
 """How far back rows are counted by hour: further than any live window with its horizon reaches."""
-_OPTION = re.compile(r"--([a-z]+)(?= |$)")
+_OPTION = re.compile(r"--([a-z]+)\b")
 
 
 def validated(task: Task, say: Callable[[str], None]) -> Candidate:
@@ -55,13 +53,14 @@ def _validated(task: Task, estimator: str, say: Callable[[str], None]) -> Candid
     settings = task.settings
     folders = _folders(task)
     with importable(folders):
-        say("reading the rows")
+        say("finding the estimator")
         columns = Columns(settings.target, settings.features, settings.groups, settings.time)
         problems: list[Problem] = []
         try:
             factory = load_factory(settings.estimator, folders)
         except InputError as error:
             problems += error.problems
+        say("reading the rows")
         try:
             found = read_training_rows(settings.data, columns, task.folder, settings.memory_limit)
         except InputError as error:
@@ -91,19 +90,16 @@ def _validated(task: Task, estimator: str, say: Callable[[str], None]) -> Candid
             estimator=estimator,
             finished=counted.one_more,
         )
-    newest, since = _observed(rows.moments, task.started)
-    warnings = list(done.warnings)
-    if newest is None and settings.max_data_age is not None:
-        warnings.append(_age_unknown(found))
+    aged = ages(found, task.started, asked=settings.max_data_age is not None)
     return Candidate(
         document=document_bytes(done.baseline),
         folds=done.assignment,
         timings=timings_text(done.timings, done.baseline).encode(),
         features=None,  # the summary of `rows.x` by column joins here
-        warnings=tuple(warnings),
+        warnings=done.warnings + aged.warnings,
         inputs={**found.inputs, "estimator": _source(factory)},
-        newest_row=found.written_at if newest is None else newest,
-        rows_since=since,
+        newest_row=aged.newest,
+        rows_since=aged.by_hour,
     )
 
 
@@ -129,12 +125,27 @@ class _Counted:
         self._say(f"fold {self._ended} of {self.folds}")
 
 
-def _observed(moments: NDArray[np.int64] | None, started: int) -> tuple[int | None, dict[int, int]]:
-    """Return the newest moment, and hour (epoch ms) -> rows of the last days; None where nothing tells."""
-    if moments is None:
-        return None, {}
-    hours, rows = np.unique(moments[moments >= started - SINCE] // HOUR * HOUR, return_counts=True)
-    return int(moments.max()), dict(zip(hours.tolist(), rows.tolist(), strict=True))
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """When rows were observed."""
+
+    newest: int | None
+    """Epoch ms; None: nothing tells."""
+    by_hour: Mapping[int, int]
+    """Hour (epoch ms) -> rows, of the last days."""
+    warnings: tuple[str, ...] = ()
+
+
+def ages(found: TrainingRows, started: int, *, asked: bool) -> Ages:
+    """Return when rows were observed, as their column of times tells, or else at least the file's own time.
+
+    That no column tells it is a warning where anybody asks for their age.
+    """
+    moments = found.rows.moments
+    if moments is not None:
+        hours, rows = np.unique(moments[moments >= started - SINCE] // HOUR * HOUR, return_counts=True)
+        return Ages(int(moments.max()), dict(zip(hours.tolist(), rows.tolist(), strict=True)))
+    return Ages(found.written_at, {}, (_age_unknown(found),) if asked else ())
 
 
 def _age_unknown(found: TrainingRows) -> str:
