@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import ssl
 import threading
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from action_scene import NOW, ORDER, watched
 from certificates import certify
 from http_clients import until
 from loopback import Loopback, Reply
+from published_apis import NAMES, TOKEN, PublishedApi
 
 from monitor.clock import ManualClock
 from monitor.config.revalidation import WebhookAction
@@ -42,6 +46,23 @@ def signed(request, secret=SECRET):
     """What the signature has to be, as a receiver computes it."""
     moment = request.headers["x-foldwatch-timestamp"]
     return "sha256=" + hmac.new(secret, moment.encode() + b"." + request.body, hashlib.sha256).hexdigest()
+
+
+def shown(name, folder):
+    """What docs/pipelines.md shows for a service, and what its answer calls the run."""
+    page = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8")
+    (block,) = (one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if one.startswith(f"# {name}\n"))
+    (folder / "token").write_text(TOKEN)
+    told = yaml.safe_load(block)["action"]
+    assert told.pop("kind") == "webhook"
+    keys = {"github": "https://github.com/o/r/actions/runs/1", "argo": f"revalidate-{ORDER.run}"}
+    settings = WebhookAction(**{**told, "token_file": folder / "token", "result": None, "time_limit": 60_000})
+    return settings, keys.get(name, f"foldwatch-{ORDER.run}")
+
+
+def at(api, url):
+    """The address of a service, moved to loopback."""
+    return api.url + urlsplit(url).path
 
 
 def answers(*statuses, headers=None, body=b"no"):
@@ -295,3 +316,64 @@ def test_a_body_of_ones_own_is_filled_in():
     assert sent["name"] == f"foldwatch-{ORDER.run}"
     assert sent["conf"]["reasons"] == ORDER.decision["reasons"] == json.loads(sent["why"])
     assert server.asked[0].headers["content-type"] == "application/vnd.x+json"
+
+
+def test_telling_of_a_promotion_is_another_request_than_the_one_that_started_its_run():
+    watch, _ = watched()
+    promoted = replace(ORDER, decision={**ORDER.decision, "decision": "promoted", "baseline_after": "ab" * 32})
+    with Loopback(answers()) as server:
+        for order in (ORDER, promoted, promoted):
+            hook(server.url, body='{"verb": "{verb}", "now": {baseline_after}}').run(order, watch)
+    keys = [request.headers["idempotency-key"] for request in server.asked]
+    assert keys == ["0123456789abcdef", "0123456789abcdef-promoted", "0123456789abcdef-promoted"]
+    told = [json.loads(request.body) for request in server.asked]
+    assert told[1] == told[2] == {"verb": "promoted", "now": "ab" * 32}
+    assert told[0] == {"verb": "start", "now": None}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_page_shows_for_a_service_is_what_its_published_description_takes(name, tmp_path):
+    settings, key = shown(name, tmp_path)
+    watch, said = watched()
+    with PublishedApi(name) as api:
+        action = Webhook(replace(settings, url=at(api, settings.url)), ManualClock(NOW), pause=0.01)
+        outcome = action.run(ORDER, watch)
+    assert (api.refused, outcome.state) == ([], State.HANDED_OVER)
+    (begun,) = api.begun
+    assert ORDER.run in json.dumps(begun)
+    assert said.begun == [f"webhook {api.url}: {key}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_try_whose_answer_was_lost_starts_nothing_twice_where_the_service_knows_names(name, tmp_path):
+    settings, _ = shown(name, tmp_path)
+    watch, _ = watched()
+    with PublishedApi(name, first=(None, 502)) as api:
+        api.too_late = True
+        action = Webhook(replace(settings, url=at(api, settings.url)), ManualClock(NOW), pause=0.01)
+        assert action.run(ORDER, watch).state is State.HANDED_OVER
+    assert len(api.begun) == (2 if name == "github" else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("airflow-2", '"conf"', '"config"'),
+        ("airflow-2", '"dag_run_id"', '"dag_id"'),
+        ("airflow-3", '"logical_date": null, ', ""),
+        ("airflow-3", '"conf"', '"config"'),
+        ("argo", '"submitOptions"', '"options"'),
+        ("argo", '"run={run}"', '"{run}"'),
+        ("github", '"ref": "main", ', ""),
+        ("github", '"run": "{run}"', '"run": {triggered}'),
+    ],
+)
+def test_a_mistake_in_a_body_is_what_the_service_would_refuse(name, old, new, tmp_path):
+    settings, _ = shown(name, tmp_path)
+    assert old in settings.body
+    watch, _ = watched()
+    with PublishedApi(name) as api:
+        wrong = replace(settings, url=at(api, settings.url), body=settings.body.replace(old, new))
+        outcome = Webhook(wrong, ManualClock(NOW)).run(ORDER, watch)
+    assert (outcome.state, api.begun) == (State.FAILED, [])
+    assert api.refused
