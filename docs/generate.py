@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from monitor.config import Objective
 from monitor.config.keys import TABLES
@@ -21,6 +22,8 @@ from monitor.counts import Counts, Layout
 from monitor.dashboards.files import dashboard_files
 from monitor.prometheus.catalog import CATALOG
 from monitor.report import json, objectives, rehearsal, snapshot
+from monitor.revalidate.calls import CALLS
+from monitor.revalidate.desk import Desk
 from monitor.statistics import budget, gates, ladder
 from monitor.statistics import report as values
 from monitor.statistics.budget import BudgetState, Standing, Tally
@@ -52,6 +55,16 @@ ABOUT_DASHBOARDS = """\
 What each panel says of itself in Grafana. `$model` and the like stand for what is chosen above a dashboard. *One a
 class* and *one an objective*: drawn once for each of those that are chosen. How to get them into Grafana:
 [dashboards](../dashboards.md)."""
+ABOUT_CALLS = """\
+What `foldwatch revalidate` asks a running daemon, and what a pipeline of yours may ask too: POST to
+`/api/v1/revalidate/CALL`, JSON both ways, with a bearer token ([security](../security.md)). Bytes are base64, moments
+epoch milliseconds. A body is at most 8 MiB, that of `hand-in` 64 MiB; `Content-Length` is required. Every call is
+idempotent: whose answer was lost asks again.
+
+Any status but 200 says why, calls that arrived in `{"error": "..."}`: 400 what was sent or configured is wrong, 401 and
+403 the token, 404 no such call, 409 the daemon will not (no such run, nothing to approve), 411 no length, 413 too long,
+500 the state or the ledger cannot be written, 503 no time: try again. `knock` is answered with `{}` where the token is
+right. `GET /api/v1/ledger`, for whoever may read, is the answer of `ledger`."""
 ABOUT_CONFIGURATION = """\
 One YAML file. A key that is not listed here is an error, and all problems are reported at once, each with `file:line`
 and key path. `foldwatch check --config F` does only that; `foldwatch init` writes a first configuration from a log.
@@ -289,7 +302,48 @@ def dashboards() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES = {"dashboards.md": dashboards, "report.md": report, "metrics.md": metrics, "configuration.md": configuration}
+def calls() -> str:
+    """Return the page about calls: each with its message, then what messages and answers hold."""
+    rows, told = [], {}
+    for name, call in CALLS.items():
+        method = getattr(Desk, name.replace("-", "_"))
+        rows.append(
+            [f"`{name}`", _typed(call.message), _typed(call.answer), str(inspect.getdoc(method)).split("\n")[0]]
+        )
+        told |= dict.fromkeys([*_classes(call.message), *_classes(call.answer)])
+    parts = ["# Calls", NOTE, ABOUT_CALLS, table(["call", "body", "answer", "what it does"], rows)]
+    for kind in [one for one in told if fields(one)]:
+        module = sys.modules[kind.__module__]
+        texts = field_texts(module, kind.__name__)
+        lines = [[f"`{one.name}`", f"`{one.type}`", texts.get(one.name, "")] for one in fields(kind)]
+        about = " ".join(str(inspect.getdoc(kind)).split())
+        parts += [f"## {kind.__name__}", about, table(["key", "type", "meaning"], lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _typed(kind: object) -> str:
+    """Return the name of a message's or an answer's type."""
+    inner = [*_classes(kind)]
+    name = inner[0].__name__ if inner else {bool: "true or false", None: "null"}.get(kind, "an object")
+    return f"list of {name}" if "Sequence" in str(kind) else name
+
+
+def _classes(kind: object) -> Iterable[type]:
+    """Yield the dataclasses that a type is made of, and those of their fields."""
+    for one in (kind, *get_args(kind)):
+        if is_dataclass(one) and isinstance(one, type):
+            yield one
+            for hint in get_type_hints(one).values():
+                yield from _classes(hint)
+
+
+PAGES = {
+    "dashboards.md": dashboards,
+    "report.md": report,
+    "metrics.md": metrics,
+    "configuration.md": configuration,
+    "calls.md": calls,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -23,6 +23,7 @@ from monitor.serve.limits import Limits
 from monitor.serve.logins import _MOST_WAITING
 from monitor.serve.tokens import read_tokens
 from monitor.serve.users import MOST_PASSWORD_BYTES, read_users
+from monitor.stream.sampled import DAYS, ROWS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
@@ -74,6 +75,7 @@ def running(openssl, tmp_path_factory):
         "ca.crt": (folder / "ca.pem").read_bytes(),
         "token": TOKEN.encode(),
         "users": f"amy:{hashed(PASSWORD)}\n".encode(),
+        "password": PASSWORD.encode(),
         "predictions.jsonl": (json.dumps(event) + "\nno event\n").encode(),
         "labels.jsonl": (json.dumps(label) + "\n").encode(),
     }
@@ -101,7 +103,7 @@ def test_the_checklist_has_a_command_behind_each_line_that_can_be_run_here():
     numbers = [int(number) for number in re.findall(r"^(\d+)\. ", CHECKLIST, re.MULTILINE)]
     assert numbers == list(range(1, 16))
     assert len(CHECKS) == 12
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 20
 
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS, ids=[command for command, _ in COMMANDS])
@@ -170,4 +172,10 @@ def test_prometheus_itself_takes_the_scrape_configuration(promtool, tmp_path):
 def test_the_numbers_of_the_page_are_those_of_the_code():
     assert f"up to {MOST_PASSWORD_BYTES} bytes" in PAGE
     assert f"more than {_MOST_WAITING} wait" in PAGE
-    assert Limits().look_seconds < 60
+    limits = Limits()
+    assert limits.look_seconds < 60
+    assert f"up to {limits.body_bytes >> 20} MiB, or {limits.large_body_bytes >> 20} MiB for a baseline" in PAGE
+    assert f"within {limits.body_seconds:g} s, and never slower than" in PAGE
+    assert f"{limits.progress_bytes >> 10} KiB in {limits.progress_seconds:g} s" in PAGE
+    assert f"bodies together take {limits.bodies_bytes >> 20} MiB, {limits.calls} calls wait" in PAGE
+    assert (f"at most {ROWS} predictions a day" in PAGE, f"{DAYS} days" in PAGE) == (True, True)
