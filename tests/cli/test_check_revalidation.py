@@ -2,7 +2,9 @@
 
 import sys
 
+import bcrypt
 import pytest
+from certificates import certify
 
 from monitor.cli import check_revalidation, main
 
@@ -20,6 +22,38 @@ models:
     classes: [stay, leave]
     objectives: [{name: leave-recall, metric: recall, class: leave, window: 24h}]
     revalidate: {REVALIDATE}
+"""
+WHOLE = """\
+source: {kind: files, predictions: {path: p.jsonl}, labels: {path: l.jsonl}}
+store: {path: state}
+server:
+  listen: 0.0.0.0:9464
+  tls: {cert_file: server.pem, key_file: server.key, client_ca_file: ca.pem}
+  auth: {bearer_token_file: token, basic_users_file: users}
+  probes: 0.0.0.0:9465
+  insecure: false
+slo: {period: 28d, scrape_interval: 30s, retention: 90d}
+alerting: {false_pages_per_month: 1, job: foldwatch, grafana_url: "https://grafana", runbook_url: "https://runbooks",
+           pagerduty_key_file: k, slack_url_file: s, slack_channel: "#ml"}
+ledger: {path: audit/ledger.jsonl}
+mlflow: {tracking_uri: "sqlite:///mlflow.db", experiment: foldwatch}
+daemon: {url: "https://foldwatch:9464", token_file: token}
+models:
+  churn:
+    classes: [stay, leave]
+    objectives:
+      - {name: leave-recall, metric: recall, class: leave, window: 24h, margin: 0.03, kind: timeslices, target: 0.95}
+      - {name: leave-floor, metric: recall, class: leave, window: 24h, kind: occurrences, target: 0.93, routing: page,
+         annotations: {hypothesis: "labels", escalation: "ml", runbook: "https://runbooks/leave"}}
+    revalidate:
+      when: {budget_spent: 0.5, worse_evaluations: 3, drift_share: 0.3, baseline_age: 90d, new_labels: 50000,
+             new_version: true}
+      unless: {cool_down: 7d, per_week: 2, quiet: ["22:00-06:00"], labels_per_class: 50}
+      action: {kind: crossval, data: train.parquet, target: y_true, features: [a, b],
+               estimator: "package.module:factory", scheme: stratified, folds: 5, repeats: 1, seed: 7,
+               time_limit: 1h, memory_limit: 4GB, max_data_age: 90d}
+      gate: {yardstick: baseline, max_fold_sd: 0.05, approval: none}
+      promote_to: baselines
 """
 CROSSVAL = "action: {kind: crossval, data: rows.csv, target: y, estimator: 'churn_model:make'}"
 
@@ -65,6 +99,30 @@ def test_what_was_understood_is_shown(checked, tmp_path):
     assert "revalidate" not in err
     code, out, _ = checked(CROSSVAL)
     assert "    when     asked to with --force\n    unless   cool_down 1d, data_gates, open_run\n" in out
+
+
+def test_everything_that_operations_need_is_valid_with_its_files(openssl, tmp_path, capsys):
+    certify(openssl, tmp_path)
+    hashed = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(10)).decode()
+    written = {
+        "token": "b3f1c2d4e5a697887766554433221100",
+        "users": f"amy:{hashed}\n",
+        "k": "0123456789abcdef",
+        "s": "https://hooks.slack.example/services/T/B/x",
+        "train.parquet": "",
+        "package/__init__.py": "",
+        "c.yaml": WHOLE,
+    }
+    (tmp_path / "package").mkdir()
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o440)
+    (tmp_path / "server.key").chmod(0o440)
+    assert main(["check", "--config", str(tmp_path / "c.yaml")]) == 0
+    told = capsys.readouterr()
+    assert "  revalidate crossval, into " in told.out
+    expected = ("no version has a baseline", "the certificate expires")
+    assert [line for line in told.err.splitlines() if not any(word in line for word in expected)] == []
 
 
 @pytest.mark.parametrize(
