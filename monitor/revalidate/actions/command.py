@@ -6,6 +6,7 @@ the program's own end. What has to live longer begins a session of its own (`set
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -44,18 +45,20 @@ class Command:
         """Run the program; see `Action`. What it prints goes to standard error.
 
         The same order again runs it again: `FOLDWATCH_RUN` is the key by which a program tells that it has been asked
-        before.
+        before. `FOLDWATCH_DECISION` is the decision as `--json` shows it, for who is told of a promotion.
         """
         settings, place = self._settings, f"models.{order.model}.revalidate.action"
         words = _words(order)
         argv = [_filled(part, words) for part in settings.argv]
+        told = {f"FOLDWATCH_{name.upper()}": value for name, value in words.items()}
+        told["FOLDWATCH_DECISION"] = json.dumps(dict(order.decision), ensure_ascii=False)
         lines, tail = _Lines(watch.say), _Tail()
         deadline = time.monotonic() + settings.time_limit / SECOND
         try:
             program = subprocess.Popen(  # noqa: S603 - the configuration names it
                 argv,
                 cwd=order.folder,
-                env={**os.environ, **{f"FOLDWATCH_{name.upper()}": value for name, value in words.items()}},
+                env={**os.environ, **told},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
