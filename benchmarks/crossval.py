@@ -55,11 +55,11 @@ print(cross_validate(make(), x, y, cv=splitter, n_jobs={jobs}, return_train_scor
 OURS = """
 import threading, time
 from pathlib import Path
-from monitor.config.revalidation import CrossvalAction, TrainingData
+from monitor.config.revalidation import CrossvalAction, TrainingRows
 from monitor.revalidate.actions.action import Order, Watch
 from monitor.revalidate.actions.made import action_of
 here = Path.cwd()
-data = TrainingData(file=here / "rows.csv", pattern=str(here / "rows.csv"))
+data = TrainingRows(file=here / "rows.csv", pattern=str(here / "rows.csv"))
 limits = {{"jobs": {jobs}, "memory_limit": 8 * 10**9}}
 action = action_of(CrossvalAction(data, "y", "benchmarked:make", folds={folds}, seed={seed}, **limits))
 order = Order("0" * 16, "m", "1", "1", time.time_ns() // 10**6, here)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.baselines.training_set import TrainingSet
-    from monitor.config.revalidation import TrainingData
+    from monitor.config.revalidation import TrainingRows
 
 _MOST_PRINTED = 8 * 2**30
 
@@ -32,7 +32,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingRows:
+class RowsRead:
     """Rows, and where they came from."""
 
     rows: TrainingSet
@@ -44,9 +44,7 @@ class TrainingRows:
     """The newest file's own time, epoch ms; None: it is no file."""
 
 
-def read_training_rows(
-    source: TrainingData, columns: Columns, folder: Path, most_bytes: int | None = None
-) -> TrainingRows:
+def read_training_rows(source: TrainingRows, columns: Columns, folder: Path, most_bytes: int | None = None) -> RowsRead:
     """Read the rows; a command runs in `folder`, and prints `most_bytes` at most (None: 8 GiB).
 
     Raises InputError that names file, command or query, and what is wrong with it.
@@ -67,4 +65,4 @@ def read_training_rows(
         frame = read_frame(place, [columns.target, columns.groups, columns.time])
         written_at = max(path.stat().st_mtime_ns for path in find_log(place).paths) // 1_000_000
     rows = training_set(frame, place, columns.target, columns.features, columns.groups, columns.time)
-    return TrainingRows(rows, place, {"data": rows.about["sha256"], **asked}, written_at)
+    return RowsRead(rows, place, {"data": rows.about["sha256"], **asked}, written_at)

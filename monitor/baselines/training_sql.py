@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import URL, Engine
 
-    from monitor.config.revalidation import TrainingData
+    from monitor.config.revalidation import TrainingRows
 
 _ROWS: Final = 20_000
 """Fetched at a time."""
@@ -34,7 +34,7 @@ _SHORTEST: Final = 3
 """A shorter text is no secret worth hiding: every `a` of a message would go with it."""
 
 
-def queried_frame(source: TrainingData, folder: Path) -> tuple[pd.DataFrame, str]:
+def queried_frame(source: TrainingRows, folder: Path) -> tuple[pd.DataFrame, str]:
     """Return what the query returns, its columns typed, and a name of the database for messages.
 
     Numbers of the database's own kinds become int64 or float64 (null: NaN), all else stays as the driver gives it.
@@ -75,7 +75,7 @@ def queried_frame(source: TrainingData, folder: Path) -> tuple[pd.DataFrame, str
     return pd.DataFrame(dict(zip(names, columns, strict=True))), place
 
 
-def _address(source: TrainingData, folder: Path) -> tuple[URL, str]:
+def _address(source: TrainingRows, folder: Path) -> tuple[URL, str]:
     """Return the database's address, and where it is written."""
     from sqlalchemy import exc, make_url  # noqa: PLC0415 - an extra
 

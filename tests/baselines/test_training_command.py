@@ -11,7 +11,7 @@ import pytest
 
 from monitor.baselines.training_command import printed_frame
 from monitor.baselines.training_rows import Columns, read_training_rows
-from monitor.config.revalidation import TrainingData
+from monitor.config.revalidation import TrainingRows
 from monitor.errors import InputError
 
 FRAME = pl.DataFrame({"a": [1.5, 2.5, None], "y": ["no", "1.0", "None"]})
@@ -43,7 +43,7 @@ def test_there_is_no_shell_between_us_and_the_program(tmp_path):
 
 
 def test_the_inputs_are_the_fingerprints_of_rows_and_program(tmp_path):
-    source = TrainingData(command=("printf", "a,y\\n1,b\\n"))
+    source = TrainingRows(command=("printf", "a,y\\n1,b\\n"))
     found = read_training_rows(source, Columns("y"), tmp_path)
     assert found.place == "command printf"
     assert sorted(found.inputs) == ["command", "data"]
@@ -90,7 +90,7 @@ def test_a_file_tells_when_it_was_written_and_a_column_when_rows_were_observed(t
     path = tmp_path / "t.csv"
     path.write_text("a,seen,y\n1,2026-01-31T12:00:00Z,b\n2,1769866200000,c\n")
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    source = TrainingData(file=path, pattern=str(path))
+    source = TrainingRows(file=path, pattern=str(path))
     found = read_training_rows(source, Columns("y", time="seen"), tmp_path)
     assert found.written_at == 1_700_000_000_000
     assert found.rows.about["features"] == ["a"]
@@ -101,7 +101,7 @@ def test_a_row_without_a_time_is_refused_with_its_number(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,seen,y\n1,2026-01-31T12:00:00Z,b\n2,soon,c\n")
     with pytest.raises(InputError, match=r"column seen: 1 rows have no time \(the first: row 2\)"):
-        read_training_rows(TrainingData(pattern=str(path)), Columns("y", time="seen"), tmp_path)
+        read_training_rows(TrainingRows(pattern=str(path)), Columns("y", time="seen"), tmp_path)
 
 
 def test_typed_times_of_a_parquet_file_are_moments(tmp_path):
@@ -110,6 +110,6 @@ def test_typed_times_of_a_parquet_file_are_moments(tmp_path):
         typed = frame.with_columns(pl.col("seen").str.to_datetime(time_zone=zone))
         typed.write_parquet(tmp_path / "t.parquet")
         found = read_training_rows(
-            TrainingData(pattern=str(tmp_path / "t.parquet")), Columns("y", time="seen"), tmp_path
+            TrainingRows(pattern=str(tmp_path / "t.parquet")), Columns("y", time="seen"), tmp_path
         )
         assert found.rows.moments.tolist() == [1769860800000, 1769866200000]

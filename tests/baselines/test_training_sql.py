@@ -12,7 +12,7 @@ import pytest
 
 from monitor.baselines.training_rows import Columns, read_training_rows
 from monitor.baselines.training_sql import queried_frame
-from monitor.config.revalidation import TrainingData
+from monitor.config.revalidation import TrainingRows
 from monitor.errors import InputError
 
 TABLE = """CREATE TABLE {} (age INTEGER, income DOUBLE PRECISION, plan VARCHAR(20), price NUMERIC(10, 2), gone {},
@@ -57,7 +57,7 @@ def refused(source, folder):
 
 
 def test_sqlite_rows_are_typed_and_a_relative_path_starts_at_the_configuration(sqlite):
-    frame, place = queried_frame(TrainingData(query="SELECT * FROM churn;", url="sqlite:///it.db"), sqlite)
+    frame, place = queried_frame(TrainingRows(query="SELECT * FROM churn;", url="sqlite:///it.db"), sqlite)
     assert place == f"sqlite {sqlite / 'it.db'}"
     assert frame["age"].dtype == frame["income"].dtype == frame["price"].dtype == np.float64
     assert frame["y"].tolist() == ["stay", "leave", "1"]
@@ -66,7 +66,7 @@ def test_sqlite_rows_are_typed_and_a_relative_path_starts_at_the_configuration(s
 
 def test_postgresql_rows_are_typed_with_times_and_truths(churn, tmp_path):
     query = "SELECT *, age::int8 + 1 AS older FROM churn WHERE plan IS NULL OR plan NOT LIKE '%:00' ORDER BY seen_at"
-    source = TrainingData(query=query, url_file=of_file(tmp_path, churn.url))
+    source = TrainingRows(query=query, url_file=of_file(tmp_path, churn.url))
     found = read_training_rows(source, Columns("y", ("age", "income", "price", "gone"), None, "seen_at"), tmp_path)
     assert found.place == f"postgresql 127.0.0.1:{churn.port}/postgres"
     assert [str(kind) for kind in found.rows.x.dtypes] == ["float64", "float64", "float64", "bool"]
@@ -80,8 +80,8 @@ def test_postgresql_rows_are_typed_with_times_and_truths(churn, tmp_path):
 def test_both_databases_give_the_same_rows_and_the_same_fingerprint(sqlite, churn):
     columns = Columns("y", ("age", "income", "price"))
     query = "SELECT * FROM churn ORDER BY seen_at"
-    one = read_training_rows(TrainingData(query=query, url="sqlite:///it.db"), columns, sqlite)
-    other = read_training_rows(TrainingData(query=query, url_file=of_file(sqlite, churn.url)), columns, sqlite)
+    one = read_training_rows(TrainingRows(query=query, url="sqlite:///it.db"), columns, sqlite)
+    other = read_training_rows(TrainingRows(query=query, url_file=of_file(sqlite, churn.url)), columns, sqlite)
     assert one.inputs == other.inputs
 
 
@@ -89,7 +89,7 @@ def test_rows_of_many_blocks_are_one_table_of_the_widest_kind(sqlite):
     query = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 45000)
     SELECT i, CASE WHEN i > 40000 THEN i + 0.5 ELSE i END AS late, CASE WHEN i > 30000 THEN 'x' END AS rare,
     NULL AS none FROM n"""
-    frame, _ = queried_frame(TrainingData(query=query, url="sqlite:///it.db"), sqlite)
+    frame, _ = queried_frame(TrainingRows(query=query, url="sqlite:///it.db"), sqlite)
     assert len(frame) == 45_000
     assert frame["i"].dtype == np.int64
     assert frame["late"].dtype == np.float64
@@ -108,8 +108,8 @@ def test_rows_of_many_blocks_are_one_table_of_the_widest_kind(sqlite):
     ],
 )
 def test_a_query_of_sqlite_that_fails_says_why_and_changes_nothing(sqlite, query, finding):
-    assert finding in refused(TrainingData(query=query, url="sqlite:///it.db"), sqlite)
-    assert len(queried_frame(TrainingData(query="SELECT * FROM churn", url="sqlite:///it.db"), sqlite)[0]) == 3
+    assert finding in refused(TrainingRows(query=query, url="sqlite:///it.db"), sqlite)
+    assert len(queried_frame(TrainingRows(query="SELECT * FROM churn", url="sqlite:///it.db"), sqlite)[0]) == 3
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ def test_a_query_of_sqlite_that_fails_says_why_and_changes_nothing(sqlite, query
     ],
 )
 def test_a_query_of_postgresql_that_fails_says_why_and_changes_nothing(churn, tmp_path, query, finding):
-    source = TrainingData(query=query, url_file=of_file(tmp_path, churn.url))
+    source = TrainingRows(query=query, url_file=of_file(tmp_path, churn.url))
     said = refused(source, tmp_path)
     assert finding in said
     assert "s3cret" not in said
-    every = TrainingData(query="SELECT * FROM churn", url_file=of_file(tmp_path, churn.url))
+    every = TrainingRows(query="SELECT * FROM churn", url_file=of_file(tmp_path, churn.url))
     assert len(queried_frame(every, tmp_path)[0]) == 3
 
 
 def test_a_wrong_password_is_told_and_never_shown(churn, tmp_path):
     wrong = churn.url.replace("s3cret", "wr0ng-one")
-    said = refused(TrainingData(query="SELECT 1", url_file=of_file(tmp_path, wrong)), tmp_path)
+    said = refused(TrainingRows(query="SELECT 1", url_file=of_file(tmp_path, wrong)), tmp_path)
     assert "cannot be reached" in said
     assert "password authentication failed" in said
     assert f"check {tmp_path / 'address'}" in said
@@ -148,7 +148,7 @@ def test_a_server_that_is_away_is_told_with_its_address(tmp_path):
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         url = f"postgresql+psycopg://u:hidden@127.0.0.1:{port}/w?sslpassword=hidden"
-        said = refused(TrainingData(query="SELECT 1", url_file=of_file(tmp_path, url)), tmp_path)
+        said = refused(TrainingRows(query="SELECT 1", url_file=of_file(tmp_path, url)), tmp_path)
     assert said.startswith(f"postgresql 127.0.0.1:{port}/w: cannot be reached (")
     assert "Connection refused" in said
     assert "hidden" not in said
@@ -168,19 +168,19 @@ def test_a_server_that_is_away_is_told_with_its_address(tmp_path):
     ],
 )
 def test_an_address_that_leads_nowhere_is_refused_without_being_shown(tmp_path, url, finding):
-    said = refused(TrainingData(query="SELECT 1", url_file=of_file(tmp_path, url)), tmp_path)
+    said = refused(TrainingRows(query="SELECT 1", url_file=of_file(tmp_path, url)), tmp_path)
     assert finding in said
     assert "pa55word" not in said
     assert list(tmp_path.iterdir()) == [tmp_path / "address"]
 
 
 def test_a_file_of_the_address_that_cannot_be_read_is_told(tmp_path):
-    said = refused(TrainingData(query="SELECT 1", url_file=tmp_path / "none"), tmp_path)
+    said = refused(TrainingRows(query="SELECT 1", url_file=tmp_path / "none"), tmp_path)
     assert (
         said == f"{tmp_path / 'none'}: cannot be read (No such file or directory); write the database's address into it"
     )
     (tmp_path / "none").write_bytes(b"\xff\xfe")
-    assert "it is no text" in refused(TrainingData(query="SELECT 1", url_file=tmp_path / "none"), tmp_path)
+    assert "it is no text" in refused(TrainingRows(query="SELECT 1", url_file=tmp_path / "none"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_file_of_the_address_that_cannot_be_read_is_told(tmp_path):
 )
 def test_a_table_without_target_or_rows_names_the_database(sqlite, query, finding):
     with pytest.raises(InputError) as found:
-        read_training_rows(TrainingData(query=query, url="sqlite:///it.db"), Columns("y"), sqlite)
+        read_training_rows(TrainingRows(query=query, url="sqlite:///it.db"), Columns("y"), sqlite)
     assert str(found.value).startswith(f"sqlite {sqlite / 'it.db'}: {finding}")
 
 
@@ -201,7 +201,7 @@ def test_a_table_without_target_or_rows_names_the_database(sqlite, query, findin
 )
 def test_a_missing_extra_names_what_to_install(tmp_path, monkeypatch, missing, remedy):
     monkeypatch.setitem(sys.modules, missing, None)
-    source = TrainingData(query="SELECT 1", url="postgresql://reader@127.0.0.1:1/w")
+    source = TrainingRows(query="SELECT 1", url="postgresql://reader@127.0.0.1:1/w")
     said = refused(source, Path(tmp_path))
     assert remedy in said
     assert "pip install 'foldwatch[sql]'" in said

@@ -18,7 +18,7 @@ import polars as pl
 from monitor.baselines.columns import Reading
 from monitor.baselines.file import document_bytes
 from monitor.baselines.out_of_fold import build
-from monitor.config.revalidation import CommandAction, CrossvalAction, TrainingData
+from monitor.config.revalidation import CommandAction, CrossvalAction, TrainingRows
 from monitor.revalidate.actions.action import Order
 from monitor.revalidate.actions.made import action_of
 
@@ -124,7 +124,7 @@ class CrossvalWorld:
     def made(self, estimator: str, **more: object) -> Action:
         path = self.folder / "train.csv"
         settings = {"folds": 3, "seed": 7, "jobs": 1, "time_limit": LONG, **more}
-        data = TrainingData(file=path, pattern=str(path))
+        data = TrainingRows(file=path, pattern=str(path))
         return action_of(CrossvalAction(data, "y", f"contract_estimators:{estimator}", **settings))
 
     def good(self) -> Action:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.baselines import fingerprints
+from monitor.baselines.feature_summary import decoded, features_path
 from monitor.baselines.file import folds_path, of_bytes
 from monitor.baselines.timings import read_timings, timings_path
 from monitor.errors import InputError, Problem
@@ -133,9 +134,18 @@ def _candidate(path: Path, content: bytes, baseline: Baseline, order: Order) -> 
         document=content,
         folds=None if folds is None else folds.decode(),
         timings=timings,
-        features=_beside(path.with_name(path.name + ".features.json"), order),
+        features=_summary(path, baseline, order),
         warnings=tuple(warnings),
     )
+
+
+def _summary(path: Path, baseline: Baseline, order: Order) -> bytes | None:
+    """Return the summary of features, where it is this baseline's."""
+    stored = _beside(features_path(path), order)
+    try:
+        return stored if stored is not None and decoded(stored).content_hash == baseline.content_hash else None
+    except ValueError:
+        return None
 
 
 def _beside(path: Path, order: Order) -> bytes | None:

@@ -25,7 +25,7 @@ from monitor.revalidate.desk import Candidate
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from monitor.baselines.training_rows import TrainingRows
+    from monitor.baselines.training_rows import RowsRead
     from monitor.config.revalidation import CrossvalAction
     from monitor.revalidate.actions.validation import Task
 
@@ -95,7 +95,7 @@ def _validated(task: Task, estimator: str, say: Callable[[str], None]) -> Candid
         document=document_bytes(done.baseline),
         folds=done.assignment,
         timings=timings_text(done.timings, done.baseline).encode(),
-        features=None,  # the summary of `rows.x` by column joins here
+        features=done.features,
         warnings=done.warnings + aged.warnings,
         inputs={**found.inputs, "estimator": _source(factory)},
         newest_row=aged.newest,
@@ -136,7 +136,7 @@ class Ages:
     warnings: tuple[str, ...] = ()
 
 
-def ages(found: TrainingRows, started: int, *, asked: bool) -> Ages:
+def ages(found: RowsRead, started: int, *, asked: bool) -> Ages:
     """Return when rows were observed, as their column of times tells, or else at least the file's own time.
 
     That no column tells it is a warning where anybody asks for their age.
@@ -148,7 +148,7 @@ def ages(found: TrainingRows, started: int, *, asked: bool) -> Ages:
     return Ages(found.written_at, {}, (_age_unknown(found),) if asked else ())
 
 
-def _age_unknown(found: TrainingRows) -> str:
+def _age_unknown(found: RowsRead) -> str:
     """Return the warning that no column tells how old the rows are."""
     if found.written_at is None:
         return f"{found.place}: how old its rows are is not known: name the column that tells it (`time`)"

@@ -23,7 +23,7 @@ from left_behind import running_in
 from monitor.baselines.file import of_bytes
 from monitor.baselines.training_rows import Columns, read_training_rows
 from monitor.clock import HOUR
-from monitor.config.revalidation import CrossvalAction, TrainingData
+from monitor.config.revalidation import CrossvalAction, TrainingRows
 from monitor.errors import InputError
 from monitor.revalidate.actions.action import State
 from monitor.revalidate.actions.crossval import Crossval
@@ -90,7 +90,7 @@ def folder(tmp_path_factory):
 
 
 def settings(estimator="action_estimators:make", **more):
-    source = TrainingData(query=QUERY, url="sqlite:///churn.db")
+    source = TrainingRows(query=QUERY, url="sqlite:///churn.db")
     return CrossvalAction(
         **{"data": source, "target": "y", "estimator": estimator, "folds": 3, "time": "seen_at", **more}
     )
@@ -151,7 +151,7 @@ def test_a_file_without_a_column_of_time_is_as_old_as_itself_and_that_is_a_warni
     path = tmp_path / "train.csv"
     path.write_text("a,y\n1,b\n")
     os.utime(path, (FIRST // 1000, FIRST // 1000))
-    found = read_training_rows(TrainingData(file=path, pattern=str(path)), Columns("y"), tmp_path)
+    found = read_training_rows(TrainingRows(file=path, pattern=str(path)), Columns("y"), tmp_path)
     told = ages(found, FIRST, asked=True)
     assert (told.newest, told.by_hour) == (FIRST, {})
     (warning,) = told.warnings
@@ -266,9 +266,9 @@ def test_who_is_killed_leaves_no_children_and_no_rows_behind(folder, tmp_path):
         ),
         ({"folds": 300}, "240 rows leave a fold without rows; use fewer folds"),
         ({"scheme": "group"}, "models.churn.revalidate.action.groups: scheme group needs a group of each row"),
-        ({"data": TrainingData(query="SELECT * FROM gone", url="sqlite:///churn.db")}, "no such table: gone"),
-        ({"data": TrainingData(pattern="gone.csv")}, "gone.csv: there is no such file"),
-        ({"data": TrainingData(command=("false",))}, "command false: ended with exit code 1"),
+        ({"data": TrainingRows(query="SELECT * FROM gone", url="sqlite:///churn.db")}, "no such table: gone"),
+        ({"data": TrainingRows(pattern="gone.csv")}, "gone.csv: there is no such file"),
+        ({"data": TrainingRows(command=("false",))}, "command false: ended with exit code 1"),
     ],
 )
 def test_what_cannot_be_validated_is_told_in_the_words_of_the_configuration(folder, more, finding):

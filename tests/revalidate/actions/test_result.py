@@ -13,6 +13,7 @@ from action_kinds import baseline_bytes, order_in
 from action_scene import watched
 
 from monitor.baselines import fingerprints
+from monitor.baselines.feature_summary import encoded, summarised
 from monitor.baselines.file import document_bytes, of_bytes, sealed
 from monitor.baselines.timings import FoldTiming, Timings, timings_text
 from monitor.revalidate.actions.action import Outcome, State
@@ -159,8 +160,9 @@ def accompanied(path):
     about = {**baseline.about, "fold_assignment": {"sha256": fingerprints.of_text(assignment), "rows": 500}}
     baseline = sealed(replace(baseline, about=about))
     timings = timings_text(Timings(1.5, tuple(FoldTiming(str(fold), 0, 0.3, 10**6) for fold in range(5))), baseline)
+    features = encoded(summarised({"a": np.arange(500.0)}, baseline.content_hash)).decode()
     path.write_bytes(document_bytes(baseline))
-    beside = {".folds.csv": assignment, ".timings.json": timings, ".features.json": '{"columns": {}}'}
+    beside = {".folds.csv": assignment, ".timings.json": timings, ".features.json": features}
     for ending, text in beside.items():
         path.with_name(path.name + ending).write_text(text)
     return beside
@@ -186,6 +188,9 @@ def test_what_belongs_to_another_baseline_does_not(path, order, accompanied):
     path.with_name(path.name + ".timings.json").write_text(
         accompanied[".timings.json"].replace('_hash": "', '_hash": "0')
     )
+    path.with_name(path.name + ".features.json").write_text(
+        accompanied[".features.json"].replace('_hash": "', '_hash": "0')
+    )
     found = result_now(path, order)
-    assert (found.folds, found.timings) == (None, None)
+    assert (found.folds, found.timings, found.features) == (None, None, None)
     assert found.warnings == (f"{path}.folds.csv: is not the fold assignment of this baseline; left out",)
