@@ -27,7 +27,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Cross-validates a classifier of handwritten digits, then streams held-out digits through the same "
         "loop as production, in three phases: healthy, the mix of classes shifts, one digit is photographed badly. "
         "Needs the extra `crossval`. Ends with Ctrl-C, or by itself after --seconds.",
-        epilog="examples:\n  foldwatch demo --seconds 90\n  foldwatch demo --kafka localhost:9092",
+        epilog="examples:\n  foldwatch demo --seconds 90\n  foldwatch demo --revalidate\n"
+        "  foldwatch demo --kafka localhost:9092",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -44,10 +45,21 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write the events to two topics of this broker, made for the purpose, and read them there; "
         "default: an embedded source",
     )
+    parser.add_argument(
+        "--revalidate",
+        action="store_true",
+        help="close the circle instead: the damage spends an error budget, a re-validation begins by itself, a worse "
+        "candidate is rejected, a better one promoted, and the verdict returns to OK; ends by itself within three "
+        "minutes, with exit code 1 where the circle was not closed",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 when it ended by itself or by Ctrl-C."""
+    if args.revalidate:
+        from monitor.cli.demo_circle import close_circle
+
+        return close_circle(args)
     import signal
     import threading
     import time
@@ -57,14 +69,11 @@ def run(args: argparse.Namespace) -> int:
     from monitor.cli.options import address
     from monitor.daemon import Daemon
     from monitor.demo import phases
-    from monitor.errors import InputError, Problem
     from monitor.report.table import terminal
     from monitor.serve import require_free
 
     begun = time.monotonic()
-    if args.seconds is not None and not 0 < args.seconds < float("inf"):
-        finding = f"{args.seconds:g} is no time to run"
-        raise InputError(Problem("--seconds", finding, "write a positive number, such as 60"))
+    require_time(args.seconds)
     settings = phases.settings(address(args.listen, "--listen"), args.seconds)
     require_free(settings.server.listen)
     console = terminal()
@@ -73,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         topics = f"{settings.source.predictions.topic} and {settings.source.labels.topic}"
         console.print(f"Events go through {topics} on {args.kafka}.")
     console.print("Cross-validating a classifier of handwritten digits (stratified, 5 folds) …")
-    promise = _prepared()
+    promise = prepared()
     ends_at = None if args.seconds is None else begun + args.seconds
     left = None if ends_at is None else ends_at - time.monotonic() - (0 if args.kafka is None else _ON_THE_WAY_SECONDS)
     accelerated = phases.AcceleratedClock(phases.speed(left))
@@ -123,7 +132,15 @@ def _source(settings: Settings, promise: Promise, accelerated: Clock, held: Exit
     return followed, followed
 
 
-def _prepared() -> Promise:
+def require_time(seconds: float | None) -> None:
+    """Raise InputError where `--seconds` is no time to run."""
+    from monitor.errors import InputError, Problem
+
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise InputError(Problem("--seconds", f"{seconds:g} is no time to run", "write a positive number, such as 60"))
+
+
+def prepared() -> Promise:
     """Return what the demo starts from. Raises InputError where the extra is not installed."""
     from monitor.errors import InputError, Problem
 

@@ -52,6 +52,11 @@ class Timer:
         """Begin to ask: the daemon has to serve by then."""
         self._thread.start()
 
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to ask."""
+        return self._thread.ident is not None
+
     def __enter__(self) -> Self:
         """Return it."""
         return self

@@ -164,6 +164,8 @@ def _worked(
     def say(text: str) -> None:
         tools.say(f"{model.name} {begun.version}: {text}")
 
+    for reason in begun.reasons:
+        say(reason)
     say(f"{action.kind} begins, run {begun.run}")
     ended = work(
         begun,
