@@ -13,9 +13,6 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from monitor.errors import InputError, Problem, StateBroken
 from monitor.revalidate.calls import CALLS, LEDGER, PREFIX, ByHand, Nothing, OfModel, Uploaded, Versions, fault_of
 from monitor.revalidate.desk import DeskAway, Refused
-from monitor.serve.bodies import LARGE
-from monitor.serve.calls import KNOCK
-from monitor.serve.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +25,13 @@ _CONNECT_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 120.0
 """Longer than the daemon takes to say that it has no time."""
 _MOST_BYTES: Final = 512 * 2**20
+KNOCK: Final = "knock"
+"""The call that only tells whether the token is right."""
+LARGE: Final = "hand-in"
+"""The call that may be larger than the others."""
+LARGEST: Final = 64 * 2**20
+LARGEST_ELSE: Final = 8 * 2**20
+"""Bytes that a daemon takes; as monitor/serve has all of these, which is too much to import for four values."""
 _AWAY: Final = frozenset({408, 429, 502, 503, 504})
 """The daemon, or a proxy before it, is there and has no time."""
 _ALERTS: Final = ("certificate required", "bad certificate", "alert", "handshake failure")
@@ -205,8 +209,8 @@ class DaemonDesk:
 
 def _small_enough(name: str, message: object) -> bytes:
     """Return a message as JSON. Raises InputError where no daemon would take it: who sends much gets no answer."""
-    body, limits = msgspec.json.encode(message), Limits()
-    most = limits.large_body_bytes if name == LARGE else limits.body_bytes
+    body = msgspec.json.encode(message)
+    most = LARGEST if name == LARGE else LARGEST_ELSE
     if len(body) > most:
         finding = f"what is to be handed in is {len(body) / 2**20:.0f} MiB, the daemon takes {most // 2**20} MiB"
         raise InputError(Problem(f"the call `{name}`", finding, "build the baseline with fewer classes or segments"))

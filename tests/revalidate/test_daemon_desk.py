@@ -17,9 +17,13 @@ from monitor.config import Auth, Settings
 from monitor.config.revalidation import DaemonSettings
 from monitor.config.settings import ServerSettings
 from monitor.errors import InputError, Problem, StateBroken
+from monitor.revalidate import calls, daemon_desk
 from monitor.revalidate.daemon_desk import DaemonDesk, NoDaemon
 from monitor.revalidate.daemon_door import Door, door_of
 from monitor.revalidate.desk import DeskAway, Refused
+from monitor.serve.bodies import LARGE, PREFIX
+from monitor.serve.calls import KNOCK
+from monitor.serve.limits import Limits
 
 TOKEN = "5f0c8e5b0a7d4c1e9b3a2f6d8e7c1b0a"  # noqa: S105 - the test's own
 CALLS = {
@@ -325,6 +329,14 @@ def test_files_that_are_no_certificates_are_named(tmp_path, auth):
         with pytest.raises(InputError) as caught:
             DaemonDesk(door_of(Settings({}, server=ServerSettings(auth=auth), daemon=daemon)))
         assert caught.value.problems[0].place.startswith(place)
+
+
+def test_both_sides_know_the_same_limits_and_names():
+    limits = Limits()
+    assert (daemon_desk.LARGEST, daemon_desk.LARGEST_ELSE) == (limits.large_body_bytes, limits.body_bytes)
+    assert (daemon_desk.LARGE, daemon_desk.KNOCK) == (LARGE, KNOCK)
+    assert PREFIX == f"/{calls.PREFIX}"
+    assert daemon_desk._ANSWER_SECONDS > limits.call_seconds + 10
 
 
 def test_without_a_token_to_be_had_nobody_is_asked(folder):
