@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.revalidate.desk import Ask, Ended, Ledgered, Look, Progress, Result, Upload
 
 _CONNECT_SECONDS: Final = 5.0
-_ANSWER_SECONDS: Final = 120.0
+ANSWER_SECONDS: Final = 120.0
 """Longer than the daemon takes to say that it has no time."""
 _MOST_BYTES: Final = 512 * 2**20
 KNOCK: Final = "knock"
@@ -50,7 +50,7 @@ class DaemonDesk:
         more: dict[str, Any] = {"ssl_context": door.context()} if door.url.startswith("https://") else {}
         if door.own_certificate is not None:
             more["assert_hostname"] = False
-        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_ANSWER_SECONDS)
+        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=ANSWER_SECONDS)
         self._pool = urllib3.PoolManager(num_pools=1, retries=False, timeout=timeout, **more)
 
     def __repr__(self) -> str:

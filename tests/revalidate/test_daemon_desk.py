@@ -230,7 +230,7 @@ def test_where_nobody_listens_it_is_told_with_the_address_and_what_to_do(folder)
 
 
 def test_who_does_not_answer_is_away_and_not_gone(folder, monkeypatch):
-    monkeypatch.setattr("monitor.revalidate.daemon_desk._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("monitor.revalidate.daemon_desk.ANSWER_SECONDS", 0.2)
     with silent() as address, DaemonDesk(door_to(address, folder)) as desk, pytest.raises(DeskAway) as caught:
         desk.uploads()
     assert not isinstance(caught.value, NoDaemon)
@@ -333,10 +333,10 @@ def test_files_that_are_no_certificates_are_named(tmp_path, auth):
 
 def test_both_sides_know_the_same_limits_and_names():
     limits = Limits()
-    assert (daemon_desk.LARGEST, daemon_desk.LARGEST_ELSE) == (limits.large_body_bytes, limits.body_bytes)
+    assert (limits.large_body_bytes, limits.body_bytes) == (daemon_desk.LARGEST, daemon_desk.LARGEST_ELSE)
     assert (daemon_desk.LARGE, daemon_desk.KNOCK) == (LARGE, KNOCK)
-    assert PREFIX == f"/{calls.PREFIX}"
-    assert daemon_desk._ANSWER_SECONDS > limits.call_seconds + 10
+    assert f"/{calls.PREFIX}" == PREFIX
+    assert limits.call_seconds + 10 < daemon_desk.ANSWER_SECONDS
 
 
 def test_without_a_token_to_be_had_nobody_is_asked(folder):
