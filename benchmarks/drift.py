@@ -125,8 +125,8 @@ def windows(log: Log, at: np.ndarray[Any, Any]) -> Iterator[tuple[int, np.ndarra
         yield end, np.flatnonzero((at >= end - log.window) & (at < end))
 
 
-def measure(log: Log, scheme: str) -> Counter[tuple[str, bool]]:
-    """Return (verdict, whether drift fired) -> windows."""
+def measure(log: Log, scheme: str) -> list[tuple[str, float]]:
+    """Return (verdict, share of columns that drifted) of each window."""
     x, y = log.frame.drop(columns=log.target), log.frame[log.target].to_numpy()
     known = slice(0, log.train)
     found = run(x[known], y[known], Booster, Plan("m", "1", scheme, folds=6, seed=7), jobs=2)
@@ -151,7 +151,7 @@ def measure(log: Log, scheme: str) -> Counter[tuple[str, bool]]:
     promised = dict(zip(found.baseline.classes, pooled.tolist(), strict=True))
     scores = sum(fold.counts.plane("scores").sum(axis=1).ravel() for fold in found.baseline.folds)
     rows = features.to_dict("records")
-    counted: Counter[tuple[str, bool]] = Counter()
+    seen = []
     for end, inside in windows(log, at):
         if end not in verdicts:
             continue
@@ -166,19 +166,20 @@ def measure(log: Log, scheme: str) -> Counter[tuple[str, bool]]:
             scores.tolist(),
         )
         drifted = look_for_drift(sampled, report=False)
-        counted[verdicts[end], drifted is not None and drifted.drift.share >= SHARE] += 1
-    return counted
+        seen.append((verdicts[end], 0.0 if drifted is None else drifted.drift.share))
+    return seen
 
 
-def line(log: Log, scheme: str, counted: Counter[tuple[str, bool]], seconds: float) -> str:
-    """Return one row of the table: fired / windows, per verdict."""
+def line(log: Log, scheme: str, seen: list[tuple[str, float]], seconds: float) -> str:
+    """Return one row of the table: fired / windows, per verdict, and the median share of columns that drifted."""
 
-    def fired(*verdicts: str) -> str:
-        total = sum(counted[verdict, which] for verdict in verdicts for which in (True, False))
-        return f"{sum(counted[verdict, True] for verdict in verdicts)}/{total}"
+    def cell(*verdicts: str) -> str:
+        shares = [share for verdict, share in seen if verdict in verdicts]
+        middle = f" ({np.median(shares):.2f})" if shares else ""
+        return f"{sum(share >= SHARE for share in shares)}/{len(shares)}{middle}"
 
-    cells = (fired("OK", "UNKNOWN"), fired("OK"), fired("UNKNOWN"), fired("WORSE"))
-    return f"{log.name:<28}{scheme:<13}" + "".join(f"{cell:>12}" for cell in cells) + f"{seconds:>9.0f} s"
+    cells = (cell("OK", "UNKNOWN"), cell("OK"), cell("UNKNOWN"), cell("WORSE"))
+    return f"{log.name:<28}{scheme:<13}" + "".join(f"{each:>14}" for each in cells) + f"{seconds:>9.0f} s"
 
 
 def main() -> int:
@@ -197,7 +198,8 @@ def main() -> int:
         frame = pd.read_csv(asked.log)
         window, step = minutes(asked.window), minutes(asked.every)
         logs = [Log(f"{asked.log.stem}, {asked.window}", frame, asked.target, step, window, asked.train)]
-    print(f"fired / windows{'':<26}{'not WORSE':>12}{'OK':>12}{'UNKNOWN':>12}{'WORSE':>12}")
+    heads = "".join(f"{head:>14}" for head in ("not WORSE", "OK", "UNKNOWN", "WORSE"))
+    print(f"{'fired / windows (share)':<41}{heads}")
     for log in logs:
         begun = time.perf_counter()
         print(line(log, asked.scheme, measure(log, asked.scheme), time.perf_counter() - begun), flush=True)
