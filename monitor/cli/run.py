@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from monitor.cli.logs import FORMATS
+
+if TYPE_CHECKING:
+    import threading
+
+    from monitor.config import Settings
+    from monitor.state.state import State
+
+_PATIENCE_SECONDS: Final = 15.0
+"""How long a `foldwatch revalidate` that has the state is waited for: it lets it go after each of its calls."""
+_PAUSE_SECONDS: Final = 0.2
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,7 +26,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "run",
         help="follow Kafka topics or growing logs, evaluate on a timer, serve page and metrics",
         description="The daemon: follows the topics or files of the configuration, joins predictions and labels, "
-        "evaluates every `evaluate_every`, and serves /, /metrics, /api/v1/report, /-/healthy and /-/ready. "
+        "evaluates every `evaluate_every`, serves /, /metrics, /api/v1/report, /-/healthy and /-/ready, and answers "
+        "`foldwatch revalidate`. "
         "SIGTERM and Ctrl-C end it within 10 s with exit code 0; when the state can no longer be written (disk full) "
         "it ends with 74, and a restart goes on with nothing lost.",
         epilog="example:\n  foldwatch run --config foldwatch.yaml --log-format json",
@@ -49,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
     from monitor.daemon import Daemon
     from monitor.sources.dead_letters.kept import open_dead_letters
     from monitor.sources.opened import open_source
-    from monitor.state.opened import open_state
 
     settings = load(args.config)
     require_source(settings)
@@ -60,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger("foldwatch").warning("promise", extra={"why": str(problem)})
     clock = SystemClock()
     with ExitStack() as stack:
-        state = stack.enter_context(closing(open_state(settings)))
+        state = stack.enter_context(closing(_state(settings, stop)))
         source = stack.enter_context(closing(open_source(settings, clock)))
         dead_letters = open_dead_letters(settings)
         if dead_letters is not None:
@@ -72,3 +84,21 @@ def run(args: argparse.Namespace) -> int:
         gc.set_threshold(100_000, 50, 50)
         daemon.run(stop)
     return 0
+
+
+def _state(settings: Settings, stop: threading.Event) -> State:
+    """Open the state. Where models are re-validated, who has it is probably no other daemon, and done with it soon.
+
+    Raises InputError as `open_state` does.
+    """
+    from monitor.errors import StateInUse
+    from monitor.state.opened import open_state
+
+    revalidated = any(model.revalidation is not None for model in settings.models.values())
+    until = time.monotonic() + (_PATIENCE_SECONDS if revalidated else 0.0)
+    while True:
+        try:
+            return open_state(settings)
+        except StateInUse:
+            if stop.wait(_PAUSE_SECONDS if revalidated else 0.0) or time.monotonic() >= until:
+                raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 
 import pytest
 from alert_stack import until
@@ -114,3 +115,19 @@ def test_a_daemon_that_is_away_is_done_without_where_its_state_is_and_waited_for
         with pytest.raises(DeskAway, match=rf"http://127\.0\.0\.1:{daemon.port} cannot be reached"), daemon.desk(0.2):
             pass
         assert not (folder / "nowhere").exists()
+
+
+def test_a_daemon_that_starts_waits_for_a_command_that_has_the_state(room):
+    folder, _ = room
+    daemon = LivingDaemon(folder)
+    with daemon.desk(wait=5.0) as desk:
+        assert isinstance(desk, StateDesk)
+        starting = threading.Thread(target=daemon.start)
+        starting.start()
+        starting.join(5.0)
+        assert starting.is_alive()
+    starting.join(60)
+    try:
+        assert daemon.ready()
+    finally:
+        assert daemon.stop() == 0
