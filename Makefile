@@ -31,6 +31,10 @@ demo-kafka: $(VENV)/.user ## the same through a real Kafka broker, which starts 
 	@scripts/system-packages openjdk-17-jre-headless maven
 	@scripts/kafka-broker beside $(BIN)/foldwatch demo --kafka {} $(ARGS)
 
+.PHONY: demo-revalidate
+demo-revalidate: $(VENV)/.user ## close the circle, in under three minutes: a class breaks, a worse candidate is rejected, a better one promoted
+	@$(BIN)/foldwatch demo --revalidate $(ARGS)
+
 .PHONY: stack
 stack: $(VENV)/.user ## alerts for real, in a minute: Kafka, daemon, Prometheus, Alertmanager; the model breaks and a page arrives
 	@scripts/system-packages openjdk-17-jre-headless maven prometheus prometheus-alertmanager
@@ -90,14 +94,14 @@ docs: $(VENV)/.dev ## write docs/reference/ anew from the code
 
 .PHONY: system
 system: ## install the system packages that tests need (Debian, Ubuntu), elsewhere name them
-	@scripts/system-packages chromium prometheus prometheus-alertmanager openjdk-17-jre-headless maven openssl systemd
+	@scripts/system-packages chromium prometheus prometheus-alertmanager openjdk-17-jre-headless maven openssl postgresql systemd
 
 .PHONY: lock
 lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones
 	$(COMPILE) $(ARGS) --extra confluent --extra crossval --build-deps-for editable --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --extra confluent --extra kubernetes --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --only-build-deps --build-deps-for wheel --constraint requirements.lock --output-file deploy/build.lock pyproject.toml
-	$(COMPILE) $(ARGS) --extra all --output-file requirements-dev.lock requirements-dev.in pyproject.toml
+	$(COMPILE) $(ARGS) $(foreach extra,confluent crossval drift kubernetes mlflow sql,--extra $(extra)) --output-file requirements-dev.lock requirements-dev.in pyproject.toml
 	$(COMPILE) $(ARGS) --output-file requirements-checks.lock requirements-checks.in
 
 .PHONY: clean

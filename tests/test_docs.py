@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monitor.cli import COMMANDS, main
@@ -241,6 +242,25 @@ def test_the_lines_of_the_readme_lead_to_alerts(logs):
         "objectives.yml",
         "tests",
     ]
+
+
+def test_the_lines_of_the_readme_re_validate_a_model(tmp_path):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(2_000, 2))
+    target = np.where(x.sum(axis=1) + rng.normal(0.0, 0.5, 2_000) > 0, "leave", "stay")
+    rows = [f"{a:.4f},{b:.4f},{name}" for (a, b), name in zip(x, target, strict=True)]
+    (tmp_path / "train.csv").write_text("\n".join(["a,b,y_true", *rows, ""]))
+    (tmp_path / "churn_model.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\n\n\ndef make():\n    return LogisticRegression()\n"
+    )
+    block = block_of("When the promise no longer holds", "yaml")
+    head = "store: {path: state}\n"
+    shared = "    classes: [stay, leave]\n    windows: [24h]\n    objectives:\n"
+    shared += "      - {name: leave-recall, metric: recall, class: leave, window: 24h, target: 0.95}\n"
+    (tmp_path / "foldwatch.yaml").write_text(head + block.replace("  churn:\n", f"  churn:\n{shared}"))
+    told = run_lines(block_of("When the promise no longer holds", "sh"), tmp_path)
+    assert "nothing to do" in told
+    assert "whole and in order" in told
 
 
 def test_the_kafka_configuration_of_the_readme_has_ten_lines_and_all_that_run_needs(tmp_path):
