@@ -50,7 +50,7 @@ def queried_frame(source: TrainingRows, folder: Path) -> tuple[pd.DataFrame, str
     place = _named(url)
     query = (source.query or "").strip().rstrip(";")
     try:
-        engine = _engine(url, place)
+        engine = _connectable(url, place)
         try:
             with engine.connect() as connection:
                 _refuse_writes(connection)
@@ -112,7 +112,7 @@ def _named(url: URL) -> str:
     return f"{url.get_backend_name()} {url.host}{port}/{url.database or ''}"
 
 
-def _engine(url: URL, place: str) -> Engine:
+def _connectable(url: URL, place: str) -> Engine:
     """Return an engine whose driver is there. Raises InputError that says which is not."""
     from sqlalchemy import create_engine, exc, pool  # noqa: PLC0415 - an extra
 
