@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.cli.options import duration
 from monitor.cli.output import output
 from monitor.cli.revalidate_run import ended_by_signals
-from monitor.cli.revalidate_show import as_bytes, asker, canary_lines, decision_lines, entry_line, say
+from monitor.cli.revalidate_show import as_bytes, asker, entry_line, print_canary, print_decision, say
 from monitor.clock import SECOND
 from monitor.config import load
 from monitor.errors import InputError, Problem
@@ -82,7 +82,7 @@ def gate(args: argparse.Namespace) -> int:
         if file is not None:
             file.write(as_bytes(found))
     if args.json != "-":
-        print("\n".join(canary_lines(found)))
+        print_canary(found)
     return 0 if found["verdict"] == "OK" else FOUND
 
 
@@ -113,7 +113,7 @@ def _by_hand(args: argparse.Namespace, do: Callable[[Desk, str], Decision]) -> i
             file.write(as_bytes(document([decision])))
         upload(settings, patience, say)
     if args.json != "-":
-        print("\n".join(decision_lines(decision)))
+        print_decision(decision)
     return 0
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.cli.output import output
-from monitor.cli.revalidate_show import as_bytes, asker, decision_lines, say
+from monitor.cli.revalidate_show import as_bytes, asker, print_decision, say
 from monitor.config import load
 from monitor.errors import InputError, Problem
 from monitor.revalidate.actions.made import action_of
@@ -46,7 +46,7 @@ def revalidate(args: argparse.Namespace) -> int:
         for decision in run(settings, asked, tools):
             decisions.append(decision)
             if args.json != "-":
-                print("\n".join(decision_lines(decision, dry_run=args.dry_run)), flush=True)
+                print_decision(decision, dry_run=args.dry_run)
         if file is not None:
             file.write(as_bytes(document(decisions)))
         if not args.dry_run:

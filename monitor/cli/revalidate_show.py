@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from monitor.report.comparison_table import canary_table, gate_table
+from monitor.report.table import terminal
 from monitor.revalidate.decision import Verb
 
 if TYPE_CHECKING:
@@ -26,6 +28,22 @@ _VERBS: Final = {
     Verb.REJECTED: "rejected, the old baseline stays in force",
     Verb.FAILED: "failed, the old baseline stays in force",
 }
+_TOLD_OF_ENTRIES: Final = (
+    "model",
+    "version",
+    "action",
+    "decision",
+    "state",
+    "run",
+    "baseline",
+    "baseline_before",
+    "baseline_after",
+    "triggered",
+    "held_back_by",
+    "reference",
+    "sha256",
+)
+_HASH: Final = 64
 _SHORT: Final = 12
 """Letters of a hash that a person reads."""
 
@@ -47,6 +65,20 @@ def say(text: str) -> None:
 def as_bytes(document: Mapping[str, Any]) -> bytes:
     """Return JSON that a person can read."""
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+
+
+def print_decision(decision: Decision, *, dry_run: bool = False) -> None:
+    """Print one decision for a person, and what the gate compared."""
+    print("\n".join(decision_lines(decision, dry_run=dry_run)), flush=True)
+    if decision.gate:
+        terminal().print(gate_table(decision.gate))
+
+
+def print_canary(found: Mapping[str, Any]) -> None:
+    """Print what one version is against another."""
+    terminal().print(canary_table(found))
+    for line in _wrapped("reason", tuple(found["reasons"])):
+        print(line)
 
 
 def decision_lines(decision: Decision, *, dry_run: bool = False) -> Iterator[str]:
@@ -72,12 +104,19 @@ def short(name: str | None) -> str:
 def entry_line(entry: Mapping[str, Any]) -> str:
     """Return one entry of the ledger on one line."""
     told = [
-        f"{key} {entry[key] if not isinstance(entry[key], list) else ', '.join(map(str, entry[key]))}"
-        for key in ("model", "version", "decision", "state", "run", "baseline", "triggered", "held_back_by")
-        if entry.get(key) not in (None, [], "")
+        f"{name.replace('_', ' ')} {_worth(entry[name])}"
+        for name in _TOLD_OF_ENTRIES
+        if entry.get(name) not in (None, [])
     ]
     head = f"{entry.get('number', '?'):>5}  {entry.get('at', '?')}  {entry.get('kind', '?'):<9}"
     return f"{head}  {'; '.join(told)}  ({entry.get('by', '?')})"
+
+
+def _worth(value: object) -> str:
+    """Return a value of an entry: lists with commas, and of a hash its beginning."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return short(value) if isinstance(value, str) and len(value) == _HASH else str(value)
 
 
 def _word(decision: Decision, *, dry_run: bool) -> str:
@@ -97,10 +136,3 @@ def _wrapped(name: str, sentences: tuple[str, ...]) -> Iterator[str]:
         yield from textwrap.wrap(
             sentence, WIDTH, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16, break_long_words=False
         )
-
-
-def canary_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what one version is against another."""
-    yield f"{found['model']} {found['candidate']}: {found['verdict']}"
-    yield from _wrapped("reason", tuple(found.get("reasons", ())))
-    yield from _wrapped("warning", tuple(found.get("warnings", ())))
