@@ -253,6 +253,8 @@ def test_the_lines_of_the_readme_re_validate_a_model(tmp_path):
     (tmp_path / "churn_model.py").write_text(
         "from sklearn.linear_model import LogisticRegression\n\n\ndef make():\n    return LogisticRegression()\n"
     )
+    lines = "foldwatch baseline crossval --model churn --version 3 --data train.csv --target y_true --scheme stratified"
+    run_lines(f"{lines} --estimator churn_model:make --folds 5 --seed 1 --output churn-3.json", tmp_path)
     block = block_of("When the promise no longer holds", "yaml")
     head = "store: {path: state}\n"
     shared = "    classes: [stay, leave]\n    windows: [24h]\n    objectives:\n"

@@ -64,7 +64,7 @@ def gather(
     found: dict[str, Sequence[Evidence]] = {}
     for name, model in settings.models.items():
         if model.revalidation is not None:
-            versions = in_production(state, model) or _with_baseline(baselines, model)
+            versions = in_production(state, model) or _with_baseline(baselines, model) or _to_come(model)
             found[name] = tuple(
                 _evidence(model, version, state, baselines.get((name, version)), seen, newest=at == 0, now=now)
                 for at, version in enumerate(versions)
@@ -75,6 +75,12 @@ def gather(
 def _with_baseline(baselines: Mapping[tuple[str, str], Baseline], model: ModelSettings) -> list[str]:
     """Return the versions of a model with a baseline in force, the last one first."""
     return [version for name, version in reversed(list(baselines)) if name == model.name]
+
+
+def _to_come(model: ModelSettings) -> list[str]:
+    """Return the version that the action makes: there may be nothing else yet, and somebody asks for the first."""
+    version = None if model.revalidation is None else model.revalidation.action.version
+    return [] if version is None else [version]
 
 
 def _evidence(
