@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from monitor.revalidate.desk import Candidate
 
 _NEEDED: Final = (("scikit-learn", "sklearn"), ("joblib", "joblib"), ("pandas", "pandas"))
-_CHILD: Final = "from monitor.revalidate.actions.validation import main; main()"
+_CHILD: Final = "import sys; sys.path[:] = sys.argv[2:]; from monitor.revalidate.actions.validation import main; main()"
+"""Our own path, and not through PYTHONPATH: whatever the child starts may be another Python."""
 
 
 class Crossval:
@@ -54,8 +55,12 @@ class Crossval:
             return Outcome(State.FAILED, str(Problem(place, finding, "pip install 'foldwatch[crossval]'")))
         answers = _Answers(watch.say)
         deadline = time.monotonic() + self._settings.time_limit / SECOND
-        with tempfile.TemporaryDirectory(prefix="foldwatch-", ignore_cleanup_errors=True) as folder:
-            end = self._followed(order, watch, answers, Limits(deadline, self._settings.memory_limit), folder)
+        try:
+            with tempfile.TemporaryDirectory(prefix="foldwatch-", ignore_cleanup_errors=True) as folder:
+                end = self._followed(order, watch, answers, Limits(deadline, self._settings.memory_limit), folder)
+        except OSError as error:
+            finding = f"cannot be begun ({error.strerror or error})"
+            return Outcome(State.FAILED, str(Problem(place, finding, "see whether TMPDIR can be written")))
         return self._outcome(place, end, answers)
 
     def _followed(self, order: Order, watch: Watch, answers: _Answers, limits: Limits, folder: str) -> End:
@@ -64,12 +69,12 @@ class Crossval:
         task = Task(settings, order.model, order.candidate_version, order.positive, order.started, order.folder)
         ours, theirs = os.pipe()
         try:
-            path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+            path = [entry or str(Path.cwd()) for entry in sys.path]
             child = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [sys.executable, "-P", "-c", _CHILD, str(theirs)],
+                [sys.executable, "-P", "-c", _CHILD, str(theirs), *path],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs],
-                env={**os.environ, "PYTHONPATH": path, "TMPDIR": folder, "PYTHONWARNINGS": _quiet()},
+                env={**os.environ, "TMPDIR": folder, "PYTHONWARNINGS": _quiet()},
                 start_new_session=True,
             )
         except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,10 @@ def validated(task: Task, say: Callable[[str], None]) -> Candidate:
     except MemoryError:
         finding = "there is no memory left to read the rows"
         raise InputError(Problem(key, finding, _more_memory(settings))) from None
+    except OSError as error:
+        finding = f"a file cannot be read or written ({error})"
+        remedy = f"see to its rights, and to the space in {tempfile.gettempdir()} (TMPDIR)"
+        raise InputError(Problem(key, finding, remedy)) from None
     except InputError as error:
         raise InputError(*(_worded(problem, key, settings) for problem in error.problems)) from None
 

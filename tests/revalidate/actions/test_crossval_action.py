@@ -283,6 +283,26 @@ def test_problems_of_the_estimator_and_of_the_rows_are_told_together(folder):
     assert "has no column gone" in said
 
 
+def test_a_program_that_prints_rows_gets_the_environment_of_the_command_and_its_last_words_are_told(
+    folder, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", "/as/it/was")
+    watch, said = watched()
+    wanted = settings(data=TrainingRows(command=("sh", "-c", "echo $PYTHONPATH >&2; exit 4")))
+    outcome = Crossval(wanted).run(started(folder), watch)
+    assert outcome.state is State.FAILED
+    assert "command sh: ended with exit code 4; it said: /as/it/was; run it by hand in" in outcome.reason
+    assert said.told == ["finding the estimator", "reading the rows"]
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_an_outcome(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    watch, _ = watched()
+    outcome = Crossval(settings()).run(started(folder), watch)
+    assert outcome.state is State.FAILED
+    assert "cannot be begun (No such file or directory); see whether TMPDIR can be written" in outcome.reason
+
+
 def test_a_missing_extra_is_an_outcome_with_its_remedy(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "joblib", None)
     watch, _ = watched()
