@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.baselines import pointer
@@ -44,6 +44,18 @@ def load_baselines(settings: Settings) -> dict[tuple[str, str], Baseline]:
     if problems:
         raise InputError(*problems)
     return baselines
+
+
+def pointed(settings: Settings) -> Settings:
+    """Return the settings with `baseline` of each model as it is in force: with what `current.json` names.
+
+    Raises InputError where a pointer is damaged.
+    """
+    models = {
+        name: replace(model, baseline={version: source.at for version, source in sources(settings, model).items()})
+        for name, model in settings.models.items()
+    }
+    return replace(settings, models=models)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Replay, write the reports, print the summary; 1 where --fail-on found something."""
     from monitor.backtest import run as replay_history
-    from monitor.baselines.in_force import load_baselines
+    from monitor.baselines.in_force import load_baselines, pointed
     from monitor.cli.options import moment
     from monitor.cli.output import output
     from monitor.cli.progress import Progress
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from monitor.sources.logs.recording import Period
     from monitor.sources.logs.replay import Replay
 
-    settings = load(args.config)
+    settings = pointed(load(args.config))
     baselines = load_baselines(settings)
     for problem in settings.infeasible:
         print(f"warning: {problem}", file=sys.stderr)

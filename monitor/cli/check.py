@@ -39,6 +39,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Load everything that is named, print a summary, and warn of what is valid but will disappoint."""
+    from monitor.baselines.in_force import pointed
     from monitor.baselines.prospects import warnings
     from monitor.cli.check_revalidation import revalidation_doubts
     from monitor.cli.check_server import file_doubts
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = load(args.config)
     baselines = _baselines(settings)
+    settings = pointed(settings)
     for line in _summary(settings, baselines):
         print(line)
     for_run = settings.source.kind is not None or asks_for_kafka(settings.source)
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 def _baselines(settings: Settings) -> Baselines:
     """Return the baselines. Raises InputError with every problem of files: baselines, targets above them, secrets."""
     from monitor.baselines.floors import floor_problems
-    from monitor.baselines.in_force import load_baselines
+    from monitor.baselines.in_force import load_baselines, pointed
     from monitor.cli.check_revalidation import revalidation_problems
     from monitor.cli.check_server import server_problems
     from monitor.clock import SystemClock
@@ -95,7 +97,7 @@ def _baselines(settings: Settings) -> Baselines:
         baselines = load_baselines(settings)
     except InputError as error:
         raise InputError(*problems, *error.problems) from None
-    problems += floor_problems(settings, baselines)
+    problems += floor_problems(pointed(settings), baselines)
     if problems:
         raise InputError(*problems)
     return baselines

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from contextlib import ExitStack, closing
 
     from monitor.baselines.floors import floor_problems
-    from monitor.baselines.in_force import load_baselines
+    from monitor.baselines.in_force import load_baselines, pointed
     from monitor.cli.check_server import require_server
     from monitor.cli.logs import log_to_stderr
     from monitor.clock import SystemClock
@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     require_source(settings)
     require_server(settings.server)
     baselines = load_baselines(settings)
+    settings = pointed(settings)
     log_to_stderr(args.log_format)
     for problem in (*settings.infeasible, *floor_problems(settings, baselines)):
         logging.getLogger("foldwatch").warning("promise", extra={"why": str(problem)})

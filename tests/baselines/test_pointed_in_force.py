@@ -10,7 +10,7 @@ from promoted_scene import fabricated, settings_in
 
 from monitor.baselines import pointer
 from monitor.baselines.file import document_bytes, write
-from monitor.baselines.in_force import load_baselines
+from monitor.baselines.in_force import load_baselines, pointed
 from monitor.errors import InputError
 
 
@@ -36,6 +36,16 @@ def test_the_pointer_wins_over_the_configuration_and_adds_versions(tmp_path):
     assert load_baselines(settings) == {("churn", "3"): again, ("churn", "4"): retrained}
     (tmp_path / "first.json").unlink()
     assert load_baselines(settings)["churn", "3"] == again
+
+
+def test_what_the_pointer_names_stands_in_the_settings_too(tmp_path):
+    settings = settings_in(tmp_path)
+    write(fabricated("3"), tmp_path / "first.json")
+    assert pointed(settings) == settings
+    promote(tmp_path / "baselines", fabricated("4"))
+    promoted = tmp_path / "baselines" / f"{fabricated('4').content_hash}.json"
+    assert pointed(settings).models["churn"].baseline == {"3": tmp_path / "first.json", "4": promoted}
+    assert load_baselines(pointed(settings)) == load_baselines(settings)
 
 
 def test_a_model_that_is_not_revalidated_has_no_pointer(tmp_path):
