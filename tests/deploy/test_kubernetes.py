@@ -12,9 +12,9 @@ import pytest
 import yaml
 from kubernetes_demands import found
 from operator_schemas import complaints, validators
-from rendered import BASE, COMPONENTS, KUBERNETES, Rendered, documents, kustomize, overlay
+from rendered import BASE, COMPONENTS, HELD, KUBERNETES, Rendered, documents, kustomize, overlay
 
-FOLDERS = ["base", "overlays/dev", "overlays/prod", *(f"components/{name}" for name in COMPONENTS), "all"]
+FOLDERS = ["base", "overlays/dev", "overlays/prod", *(f"components/{name}" for name in (*COMPONENTS, *HELD)), "all"]
 VERSION = "1.34"
 OURS = ("monitoring.coreos.com/v1", "ServiceMonitor"), ("monitoring.coreos.com/v1", "PrometheusRule")
 
@@ -75,7 +75,7 @@ def test_a_misspelt_field_is_found_by_kubernetes_own_schemas(objects, kubernetes
 def test_what_is_for_the_operator_is_what_its_definitions_describe(folder, objects, schemas):
     custom = [one for one in objects(folder) if (one["apiVersion"], one["kind"]) in OURS]
     assert {one["apiVersion"] for one in objects(folder)} <= {
-        *("v1", "apps/v1", "policy/v1", "networking.k8s.io/v1"),
+        *("v1", "apps/v1", "policy/v1", "networking.k8s.io/v1", "batch/v1", "rbac.authorization.k8s.io/v1"),
         *(version for version, _ in schemas),
     }
     assert [complaints(schemas[one["apiVersion"], one["kind"]], one) for one in custom] == [[]] * len(custom)
@@ -91,6 +91,8 @@ def test_what_is_for_the_operator_is_what_its_definitions_describe(folder, objec
         ("components/prometheus-rules", {"ServiceMonitor": 0, "PrometheusRule": 3}),
         ("components/tls", {"ServiceMonitor": 0, "PrometheusRule": 0}),
         ("components/grafana", {"ServiceMonitor": 0, "PrometheusRule": 0}),
+        ("components/revalidate-job", {"ServiceMonitor": 0, "PrometheusRule": 0, "CronJob": 1, "Role": 1}),
+        ("components/revalidate", {"ServiceMonitor": 0, "PrometheusRule": 0, "CronJob": 1, "Role": 0}),
         ("all", {"ServiceMonitor": 1, "PrometheusRule": 3}),
     ],
 )
@@ -128,7 +130,7 @@ def test_components_do_the_same_in_any_order(kubectl, tmp_path):
     orders = [*turned, *(order[::-1] for order in turned)]
     texts = [sorted(documents(kubectl, overlay(tmp_path / "-".join(order), order))) for order in orders]
     assert [order for order, text in zip(orders, texts, strict=True) if text != texts[0]] == []
-    assert len({tuple(order) for order in orders}) == 8
+    assert len({tuple(order) for order in orders}) == 10
 
 
 def test_parts_of_components_change_nothing_where_there_is_nothing_to_change(kubectl, tmp_path, objects):
@@ -136,7 +138,11 @@ def test_parts_of_components_change_nothing_where_there_is_nothing_to_change(kub
         path.parent.relative_to(KUBERNETES / "components").as_posix()
         for path in sorted((KUBERNETES / "components").glob("*/*/kustomization.yaml"))
     ]
-    assert parts == ["prometheus-operator/encrypted", "prometheus-operator/scheme", "tls/example", "tls/served"]
+    assert parts == [
+        *("prometheus-operator/encrypted", "prometheus-operator/scheme"),
+        *("revalidate/configured", "revalidate-job/configured"),
+        *("tls/example", "tls/served"),
+    ]
     assert kustomize(kubectl, overlay(tmp_path, parts[:2])) == objects("base")
 
 

@@ -22,6 +22,8 @@ EXPECTED = (
     "server.insecure",  # without components/tls: the network policy is what keeps others out
     "source.security",  # without a login: the example's broker asks for none
     "the certificate expires",  # the test's is valid for a day
+    "promote_to",  # on the pod's volume, which is not here
+    "ledger",  # the same
 )
 """What is said of a pod that is as it should be."""
 DOCKERFILE = (KUBERNETES.parent / "Dockerfile").read_text(encoding="utf-8")
@@ -51,7 +53,13 @@ def laid_out(kubectl, secrets, tmp_path):
     return lay
 
 
-@pytest.mark.parametrize("folder", ["base", "overlays/dev", "overlays/prod", "components/tls"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *("base", "overlays/dev", "overlays/prod"),
+        *("components/tls", "components/revalidate", "components/revalidate-job"),
+    ],
+)
 def test_check_finds_nothing_wrong_with_what_the_pod_reads(folder, laid_out, capsys):
     rendered = laid_out(folder, [folder.removeprefix("components/")] if folder.startswith("components/") else ())
     code = main(["check", "--config", str(rendered.folder / "foldwatch.yaml")])
@@ -67,8 +75,11 @@ def test_the_rules_beside_the_pod_are_of_what_the_pod_promises(laid_out):
     own = [rule for file in files for group in file["groups"] for rule in group["rules"]]
     known = [rule for rule in own if rule in beside]
     assert len(known) == len(beside) > 50
-    # `examples/churn.yaml`, of which rules/ are, names no baseline: two alerts about its age and absence come with one.
-    assert [rule["alert"] for rule in own if rule not in known] == ["FoldwatchBaselineMissing", "FoldwatchBaselineOld"]
+    # `examples/churn.yaml`, of which rules/ are, names no baseline and re-validates nothing: alerts come with either.
+    assert sorted(rule["alert"] for rule in own if rule not in known) == [
+        *("FoldwatchBaselineMissing", "FoldwatchBaselineOld", "FoldwatchFoldsUnstable"),
+        *("FoldwatchRevalidationFails", "FoldwatchRevalidationOverdue"),
+    ]
 
 
 def test_the_configuration_with_tls_is_that_of_the_base_but_for_the_server(laid_out):
@@ -82,6 +93,15 @@ def test_the_configuration_with_tls_is_that_of_the_base_but_for_the_server(laid_
         "probes": "0.0.0.0:9465",
     }
     assert secured == plain
+
+
+def test_what_re_validates_in_the_example_is_all_that_differs_from_the_example_with_tls(laid_out):
+    secured = yaml.safe_load((laid_out("", ["tls"]).folder / "foldwatch.yaml").read_text())
+    for component, kind in (("revalidate", "webhook"), ("revalidate-job", "kubernetes-job")):
+        told = yaml.safe_load((laid_out("", [component]).folder / "foldwatch.yaml").read_text())
+        assert told.pop("daemon")["url"] == "https://foldwatch:9464"
+        assert told["models"]["churn"].pop("revalidate")["action"]["kind"] == kind
+        assert told == secured
 
 
 @pytest.mark.parametrize("behavior", ["merge", "replace"])

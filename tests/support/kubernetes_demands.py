@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pod_checks
+import revalidate_checks
 import traffic_checks
 
 CHECKS = {
@@ -25,6 +26,13 @@ CHECKS = {
         pod_checks.rolls,
         traffic_checks.policies,
         traffic_checks.scraped,
+        revalidate_checks.schedule,
+        revalidate_checks.shut_in,
+        revalidate_checks.sees,
+        revalidate_checks.asks,
+        revalidate_checks.reaches,
+        revalidate_checks.talks,
+        revalidate_checks.rights,
     )
 }
 

@@ -23,6 +23,8 @@ _LONGEST_END = 10
 """Seconds that `foldwatch run` takes to end, at most: its help says so."""
 _TMP = "/tmp"  # noqa: S108 - the pod's own
 _CLUSTER_WIDE = {"Namespace"}
+REVALIDATE = "foldwatch-revalidate"
+"""The CronJob, its account, and its rights: tests/support/revalidate_checks.py is about them."""
 
 
 def size(text):
@@ -40,10 +42,12 @@ def duration(text):
 def pod_security(rendered):
     """K4: the restricted standard, as Kubernetes publishes it, for whatever starts pods."""
     for one in rendered.all("StatefulSet", "Deployment", "DaemonSet", "Job", "Pod", "CronJob"):
-        if one["kind"] != "StatefulSet":
+        if one["kind"] == "CronJob":
+            yield from restricted(one["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+        elif one["kind"] == "StatefulSet":
+            yield from restricted(one["spec"]["template"]["spec"])
+        else:
             yield f"{one['kind']} {one['metadata']['name']}: only a StatefulSet was expected"
-            continue
-        yield from restricted(one["spec"]["template"]["spec"])
 
 
 def hardened(rendered):
@@ -63,7 +67,8 @@ def hardened(rendered):
         yield "a token of the API server lies in the pod"
     if not account:
         yield "no service account of its own"
-    if rendered.all("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"):
+    granted = rendered.all("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
+    if any(one["metadata"]["name"] != REVALIDATE or one["kind"].startswith("Cluster") for one in granted):
         yield "rights that nobody needs"
     if pod.get("initContainers") or pod.get("ephemeralContainers"):
         yield "more containers than one"
@@ -182,7 +187,8 @@ def ports(rendered):
 
 def labels(rendered):
     """K11: the recommended labels; what cannot be changed later knows no version."""
-    for one in rendered.all("ServiceAccount", "ConfigMap", "Service", "StatefulSet", "PodDisruptionBudget"):
+    kinds = ("ServiceAccount", "ConfigMap", "Service", "StatefulSet", "PodDisruptionBudget", "CronJob", "Role")
+    for one in rendered.all(*kinds, "RoleBinding", "PersistentVolumeClaim"):
         own = one["metadata"].get("labels", {})
         if own.get("grafana_dashboard") is None and not own.keys() >= _RECOMMENDED:
             yield f"{one['kind']} {one['metadata']['name']} lacks labels"
@@ -269,7 +275,7 @@ def rolls(rendered):
     """K11: the configuration's name changes with what is in it."""
     for source in rendered.sources:
         name = source.get("configMap", {}).get("name")
-        if name is not None and not re.fullmatch(r"foldwatch-[a-z0-9]{10}", name):
+        if name is not None and not re.fullmatch(r"foldwatch(-revalidate-job)?-[a-z0-9]{10}", name):
             yield "a changed configuration does not roll the pod"
     if rendered.stateful_set["spec"].get("updateStrategy", {}).get("type") != "RollingUpdate":
         yield "a changed configuration waits for somebody to delete the pod"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
 BASE = KUBERNETES / "base"
-COMPONENTS = ("prometheus-operator", "prometheus-rules", "tls", "grafana")
+COMPONENTS = ("prometheus-operator", "prometheus-rules", "tls", "grafana", "revalidate-job")
+HELD = ("revalidate",)
+"""Components that another one holds: alone they work too, and beside it they would be there twice."""
 FOLDER = "/etc/foldwatch"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pod_checks import duration
+from pod_checks import REVALIDATE, duration
 from rendered import matches
 
 _NAMESPACE = "kubernetes.io/metadata.name"
@@ -22,6 +22,20 @@ def _way(peer, port, protocol="TCP"):
 
 
 _DNS = {_way(_peer("kube-system", **{"k8s-app": "kube-dns"}), 53, protocol) for protocol in ("UDP", "TCP")}
+
+
+def _ours(name):
+    """Pods of this namespace."""
+    return {"podSelector": {"matchLabels": {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": "foldwatch"}}}
+
+
+_REVALIDATION = _way(_ours(REVALIDATE), "http")
+_DAEMON = _way(_ours("foldwatch"), "http")
+REVALIDATION_WAYS = {
+    "webhook": _DNS | {_DAEMON, _way(_peer("argo"), 2746)},
+    "kubernetes-job": _DNS | {_DAEMON, _way({}, 443), _way({}, 6443)},
+}
+"""Kind of action -> every way out that the CronJob has."""
 _PROMETHEUS = {_way(_peer("monitoring", **{"app.kubernetes.io/name": "prometheus"}), "http")}
 
 
@@ -31,10 +45,10 @@ def policies(rendered):
     for kind in ("Ingress", "Egress"):
         if not any(kind in spec.get("policyTypes", []) for spec in own):
             yield f"{kind} is not denied"
-    ingress = {way for spec in own for rule in spec.get("ingress", []) for way in _ways(rule, "from")}
-    if ingress != _PROMETHEUS:
+    ingress = {way for spec in own for rule in spec.get("ingress", []) for way in ways_of(rule, "from")}
+    if ingress != _PROMETHEUS | ({_REVALIDATION} if rendered.all("CronJob") else set()):
         yield f"another way in than that of Prometheus, or none: {sorted(ingress)}"
-    egress = {way for spec in own for rule in spec.get("egress", []) for way in _ways(rule, "to")}
+    egress = {way for spec in own for rule in spec.get("egress", []) for way in ways_of(rule, "to")}
     if not egress >= _DNS:
         yield "names cannot be looked up"
     brokers = {
@@ -45,7 +59,7 @@ def policies(rendered):
     yield from (f"no way out to the broker: {way}" for way in sorted(brokers - egress))
 
 
-def _ways(rule, peers):
+def ways_of(rule, peers):
     """Every way that a rule opens; nothing in place of peers or ports means all of them."""
     for peer in rule.get(peers) or [{}]:
         for port in rule.get("ports") or [{}]:
