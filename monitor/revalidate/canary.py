@@ -8,8 +8,8 @@ mixed differently the comparison of everything together decides nothing, and eac
 
 The predictions of both are taken to be independent. Where both scored the same ones (a shadow) the bands are too wide,
 never too narrow. Each look is one test: who looks again and again until something is decided finds a WORSE that is none
-more often than once in forty (measured with 40 looks while the labels grew a hundredfold: 2 % with two classes at a
-margin of 0.03, 35 % without a margin).
+more often than once in forty (measured with 40 looks while the labels grew a hundredfold: 2 to 4 % with two classes at
+a margin of 0.03, a quarter or more without a margin).
 """
 
 from __future__ import annotations
