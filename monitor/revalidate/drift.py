@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 def look_for_drift(sampled: Sampled, *, report: bool = True) -> Drifted | None:
     """Return how many columns drifted, which ones, and Evidently's report; None where there is nothing to look at.
 
-    `report`: whether it is wanted; it takes a second. Raises InputError with the remedy where Evidently is not installed.
+    `report`: whether it is wanted; it takes a second. Raises InputError with the remedy where Evidently is not
+    installed.
     """
     if sampled.reference is None and not sampled.promised:
         return None

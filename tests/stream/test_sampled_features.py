@@ -9,13 +9,17 @@ import numpy as np
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_drive import NOW, configured, event, lines
+from source_drive import model as churn
 from stream_drive import GivenSource, batch_of, settings_of
 
-from monitor.clock import DAY, HOUR
+from monitor.clock import DAY, HOUR, ManualClock
 from monitor.config.revalidation import CommandAction, Revalidation, When
 from monitor.counts.slices import FixedSlices
+from monitor.sources.files import Files
 from monitor.sources.source import Batch, ModelEvents
 from monitor.state.memory import MemoryState
+from monitor.state.opened import open_state
 from monitor.stream.loop import Stream
 from monitor.stream.sampled import DAYS, LONGEST_ROW, NOTE, VERSIONS, Samples
 
@@ -193,3 +197,31 @@ def test_the_loop_hands_over_what_it_committed_and_models_without_a_wish_are_lef
     unasked.keep(state)
     assert found(unasked) == {"1": [], "2": []}
     assert state.kept(NOTE) is None
+
+
+def test_features_of_a_growing_file_are_sampled_kept_on_disk_and_there_after_a_restart(tmp_path):
+    log = tmp_path / "p.jsonl"
+    wish = WANTED.models["m"].revalidation
+    wanted = replace(
+        configured(replace(churn(), revalidation=wish), paths=(log, None), kind="files"), store=tmp_path / "state"
+    )
+
+    def after(*events):
+        """Read what is new with a new process' parts, and end after an evaluation."""
+        with log.open("ab") as file:
+            file.write(lines(*events))
+        state = open_state(wanted)
+        samples = Samples.restored(wanted, state)
+        source = Files(wanted, ManualClock(NOW))
+        Stream(wanted, source, state, FixedSlices(HOUR), samples=samples).step()
+        source.close()
+        samples.keep(state)
+        state.close()
+        return [row.features for row in samples.rows("churn", "3", 0)]
+
+    assert after(event(features={"age": 31}), event(prediction_id="b", features=[1])) == [{"age": 31.0}]
+    both = after(event(prediction_id="c", features={"age": 32, "deep": {"x": 1}}))
+    assert sorted(row["age"] for row in both) == [31.0, 32.0]
+    state = open_state(wanted, read_only=True)
+    assert list(Samples.restored(wanted, state).rows("churn", "3", 0))
+    state.close()
