@@ -9,7 +9,7 @@ import time
 
 import pytest
 import revalidated
-from revalidated import COPIES, CROSSVAL, promise
+from revalidated import COPIES, CROSSVAL, Endpoint, promise
 
 KEYS = {
     "model", "version", "triggered", "held_back_by", "decision", "baseline_before", "baseline_after", "reasons",
@@ -166,6 +166,68 @@ def test_an_action_that_goes_wrong_is_a_failure_that_is_said_and_the_old_baselin
     assert (decision["baseline_before"], decision["baseline_after"]) == (before, before)
     assert scene.pointer == {}
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("status", "said"), [(500, "500"), (None, "time_limit")], ids=["answers 500", "hangs"])
+def test_an_endpoint_that_fails_or_hangs_is_a_failure_within_the_time_limit(scene, before, status, said):
+    with Endpoint(status) as endpoint:
+        scene.configure({"kind": "webhook", "url": endpoint.url, "time_limit": "2s"})
+        begun = time.monotonic()
+        code, decision, _ = scene.decided()
+    assert (code, decision["decision"], decision["baseline_after"]) == (1, "failed", before)
+    assert said in " ".join(decision["reasons"])
+    assert time.monotonic() - begun < 30
+
+
+def test_a_webhook_without_a_result_is_begun_and_stays_so(scene, before):
+    with Endpoint(200) as endpoint:
+        action = {"kind": "webhook", "url": endpoint.url}
+        scene.configure(action, when={"baseline_age": "1s"}, unless={"cool_down": "1h"})
+        code, decision, _ = scene.decided()
+        assert (code, decision["decision"], decision["baseline_after"]) == (0, "start", before)
+        ((headers, _),) = endpoint.requests
+        assert headers["Idempotency-Key"] == decision["run"]
+        assert scene.decided()[1]["held_back_by"] == ["cool_down"]
+        assert len(endpoint.requests) == 1
+
+
+def test_a_candidate_by_a_webhook_is_judged_and_who_deploys_is_told_with_another_key(scene, candidates):
+    scene.candidate(candidates["same"])
+    with Endpoint(200) as endpoint:
+        scene.configure(on_promote={"kind": "webhook", "url": endpoint.url})
+        assert scene.decided()[1]["decision"] == "promoted"
+        ((headers, body),) = endpoint.requests
+    assert headers["Idempotency-Key"].endswith("-promoted")
+    assert json.loads(body)["baseline_after"] == candidates["same"].content_hash
+
+
+def test_drift_is_looked_for_explains_and_triggers(scene):
+    scene.configure(CROSSVAL)  # its candidate has a summary of the features
+    assert scene.decided()[1]["decision"] == "promoted"
+    scene.configure(when={"drift_share": 0.2})
+    code, decision, err = scene.decided("--dry-run")
+    assert (code, decision["decision"], decision["triggered"]) == (0, "start", ["drift_share"]), decision
+    columns = decision["seen"]["drift"]["columns"]
+    assert (columns["a"]["drifted"], columns["b"]["drifted"]) == (True, False)
+    assert "churn 3: looking for drift" in err
+    scene.configure(when={"drift_share": 1.0})
+    assert scene.decided("--dry-run")[1]["decision"] == "none"
+
+
+def test_a_ledger_that_was_cut_is_said_and_the_old_baseline_stays_in_force(scene, before, candidates):
+    scene.candidate(candidates["worse"])
+    assert scene.decided()[1]["decision"] == "rejected"
+    path = scene.folder / "state" / "ledger.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    scene.candidate(candidates["same"])
+    code, said, err = scene.run("revalidate", "--force")
+    assert (code, said) == (2, None)
+    assert "ledger.jsonl" in err
+    assert "restore the ledger from a copy" in err
+    assert scene.pointer == {}
+    assert path.read_bytes() == content[: len(content) // 2]
+    assert before
 
 
 def test_two_at_once_do_it_once(scene, candidates):
@@ -351,6 +413,17 @@ def test_a_daemon_that_went_away_in_the_middle_is_waited_for_and_gets_the_result
 def test_a_gate_between_versions_says_unknown_without_labels_of_the_candidate(scene):
     code, said, _ = scene.run("revalidate", "gate", "--candidate", "4")
     assert (code, said["verdict"], said["candidate"]) == (1, "UNKNOWN", "4")
+
+
+def test_a_gate_between_versions_is_ok_with_enough_labels_and_worse_for_one_that_is_worse(scene):
+    scene.append("old", "3", 3_000, 0.9)
+    scene.append("new", "4", 3_000, 0.9)
+    scene.append("bad", "5", 3_000, 0.7)
+    with scene.daemon(9_600):
+        code, said, _ = scene.run("revalidate", "gate", "--candidate", "4", "--wait", "30s")
+        assert (code, said["verdict"], said["against"]) == (0, "OK", "3"), said["reasons"]
+        code, said, _ = scene.run("revalidate", "gate", "--candidate", "5")
+        assert (code, said["verdict"]) == (1, "WORSE")
 
 
 def test_a_full_disk_during_promotion_leaves_the_old_baseline_in_force(scene, before, candidates):

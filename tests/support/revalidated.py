@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from monitor.baselines.crossval import cross_validate
 from monitor.baselines.file import document_bytes, write
 from monitor.cli import main
 
-HORIZON_MINUTES = 0
 ROWS = 600
 DEADLINE = 60
 
@@ -72,6 +72,45 @@ class Slow(LogisticRegression):
 def slow():
     return Slow()
 '''
+
+
+class Endpoint(threading.Thread):
+    """An HTTP service that answers every POST alike, or never."""
+
+    def __init__(self, status):
+        super().__init__(daemon=True)
+        self.requests, requests, over = [], [], threading.Event()
+        self.requests, self.over = requests, over
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                requests.append((dict(self.headers), body))
+                if status is None:
+                    over.wait(60)
+                    return
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+    def run(self):
+        self.server.serve_forever(poll_interval=0.05)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.join()
 
 
 def free_port():
@@ -210,12 +249,26 @@ class Scene:
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
 
+    def append(self, name, version, n, right):
+        """Append n labelled predictions of a version to the logs; a share `right` of them is."""
+        rng, now = np.random.default_rng(n), int(time.time() * 1000)
+        y_true = np.where(rng.random(n) < 0.5, "leave", "stay")
+        y_pred = np.where(rng.random(n) < right, y_true, np.where(y_true == "stay", "leave", "stay"))
+        with (self.folder / "predictions.jsonl").open("a") as predictions:
+            for i in range(n):
+                event = {"prediction_id": f"{name}{i}", "version": version, "predicted_at": now - 60_000 - i}
+                predictions.write(json.dumps(event | {"y_pred": y_pred[i]}) + "\n")
+        with (self.folder / "labels.jsonl").open("a") as labels:
+            for i in range(n):
+                event = {"prediction_id": f"{name}{i}", "y_true": y_true[i], "labelled_at": now - 30_000}
+                labels.write(json.dumps(event) + "\n")
+
     @contextmanager
-    def daemon(self):
+    def daemon(self, labels=ROWS):
         """A running daemon that has read everything and evaluated it."""
         child = self.start("run")
         try:
-            self.until(lambda: self._counted() == ROWS)
+            self.until(lambda: self._counted() == labels)
             yield child
         finally:
             child.terminate()
@@ -224,10 +277,9 @@ class Scene:
 
     def _counted(self):
         try:
-            windows = json.loads(self.get("api/v1/report")[1])["windows"]
+            return json.loads(self.get("api/v1/report")[1])["events"].get("matched")
         except OSError:
-            return -1
-        return sum(window["labels"] for window in windows)
+            return None
 
     def until(self, holds, seconds=DEADLINE):
         deadline = time.monotonic() + seconds
@@ -248,10 +300,12 @@ def made(folder):
     now = int(time.time() * 1000)
     with (folder / "predictions.jsonl").open("w") as predictions, (folder / "labels.jsonl").open("w") as labels:
         for i, (y_pred, y_true) in enumerate(zip(model.predict(live), truth, strict=True)):
-            at = now - 50 * 60_000 + i * 4_000
-            predictions.write(json.dumps({"prediction_id": f"p{i}", "predicted_at": at, "y_pred": y_pred}) + "\n")
+            at = now - 10 * 60_000 + i * 900
+            features = {"a": live[i, 0] + 3.0, "b": live[i, 1]}  # `a` is not what the folds have seen
+            event = {"prediction_id": f"p{i}", "predicted_at": at, "y_pred": y_pred, "features": features}
+            predictions.write(json.dumps(event) + "\n")
             labels.write(json.dumps({"prediction_id": f"p{i}", "y_true": y_true, "labelled_at": at + 1}) + "\n")
-    scene.configure()
+    scene.configure(when={"drift_share": 0.5})  # so that features are sampled
     with scene.daemon():
         pass
     return scene
@@ -261,7 +315,3 @@ def copied(scene, folder):
     """Return the same in another folder, with a port of its own."""
     shutil.copytree(scene.folder, folder, dirs_exist_ok=True)
     return Scene(folder, free_port())
-
-
-def hashes(text):
-    return re.findall(r"[0-9a-f]{64}", text)
