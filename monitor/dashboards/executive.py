@@ -170,7 +170,7 @@ def _folds() -> sdk.Panel:
         "The gate: whether the last candidate for a new promise deserved to become it.",
         "no folds for this version",
     )
-    panel = stats(words, at_the_end(asked), Scale("percentunit", 1), width=8, height=9)
+    panel = stats(words, at_the_end(asked), Scale("percentunit", 1), width=8, height=9, stacked=True)
     look(panel).overrides.append(override(GATE, mappings=named(PASSED), thresholds=steps((0, RED), (1, GREEN))))
     return panel
 

@@ -32,13 +32,13 @@ PLAIN: Final = ((NO_LIMIT, BLUE),)
 """For what is neither good nor bad."""
 
 
-def named(values: Mapping[str, tuple[str, str]]) -> list[sdk.ValueMapping]:
-    """Return mappings: value -> (word, colour)."""
+def named(values: Mapping[str, tuple[str, str]], otherwise: str = UNKNOWN) -> list[sdk.ValueMapping]:
+    """Return mappings: value -> (word, colour); `otherwise`: of what is absent."""
     results = {
         value: sdk.ValueMappingResult(text, colour, index=index)
         for index, (value, (text, colour)) in enumerate(values.items())
     }
-    return [sdk.ValueMap(results), absent()]
+    return [sdk.ValueMap(results), absent(otherwise)]
 
 
 def worded(values: Mapping[str, str]) -> list[sdk.ValueMapping]:
@@ -47,7 +47,7 @@ def worded(values: Mapping[str, str]) -> list[sdk.ValueMapping]:
     return [sdk.ValueMap(results)]
 
 
-def absent() -> sdk.SpecialValueMap:
+def absent(text: str = UNKNOWN) -> sdk.SpecialValueMap:
     """Return the mapping of what is absent or not a number: said in words, and grey."""
-    result = sdk.ValueMappingResult(UNKNOWN, GREY, index=99)
+    result = sdk.ValueMappingResult(text, GREY, index=99)
     return sdk.SpecialValueMap(sdk.DashboardSpecialValueMapOptions(sdk.SpecialValueMatch.NULL_AND_NAN, result))

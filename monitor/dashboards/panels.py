@@ -64,8 +64,12 @@ def stats(
     height: int = 4,
     mappings: Sequence[sdk.ValueMapping] = (),
     own: Mapping[str, Limits] | None = None,
+    stacked: bool = False,
 ) -> sdk.Panel:
-    """Return big numbers, one a series; `own` are colours of single series by their legend."""
+    """Return big numbers, one a series: side by side where there is room, or `stacked`, each on a line of its own.
+
+    `own` are colours of single series by their legend.
+    """
     panel = panel_of("stat", words, queries, scale, width, height)
     panel.options = stat.Options(
         graph_mode=common.BigValueGraphMode.NONE,
@@ -73,7 +77,7 @@ def stats(
         justify_mode=common.BigValueJustifyMode.AUTO,
         text_mode=common.BigValueTextMode.AUTO if len(queries) == 1 else common.BigValueTextMode.VALUE_AND_NAME,
         reduce_options=common.ReduceDataOptions(values=False, calcs=_LAST, fields=""),
-        orientation=common.VizOrientation.AUTO,
+        orientation=common.VizOrientation.HORIZONTAL if stacked else common.VizOrientation.AUTO,
     )
     look(panel).defaults.mappings = [*mappings, absent()] if not mappings else list(mappings)
     look(panel).overrides = [override(legend, thresholds=steps(*limits)) for legend, limits in (own or {}).items()]

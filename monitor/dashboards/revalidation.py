@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.dashboards.looks import AMBER, GREEN, RED, named
+from monitor.dashboards.looks import AMBER, GREEN, RED, absent, named
 from monitor.dashboards.panels import COUNT, Scale, Words, override
 from monitor.dashboards.queries import either, series
 from monitor.dashboards.tables import Column, rows
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitor.prometheus.metric import Metric
 
 _GATE: Final = {"0": ("rejected", RED), "1": ("passed", GREEN)}
+_NEVER: Final = "none yet"
 _STATE: Final = {"0": ("nothing", GREEN), "1": ("a run", AMBER), "2": ("approval", AMBER)}
 _LONG: Final = Scale("s", 0)
 _ASKED: Final = Scale("s", 0, limits=((0, GREEN), (93_600, RED)))
@@ -44,11 +45,12 @@ def revalidations() -> sdk.Panel:
         Column("Last candidate", of(catalog.GATE_PASSED), COUNT),
         Column("Failed in a row", of(catalog.REVALIDATION_FAILURES), _FAILED, coloured=True),
         Column("Open", open_, COUNT),
-        Column("Asked", ago(catalog.REVALIDATION_ASKED), _ASKED, coloured=True),
-        Column("Baseline changed", ago(catalog.PROMOTED), _LONG),
+        Column("Since it was asked", ago(catalog.REVALIDATION_ASKED), _ASKED, coloured=True),
+        Column("Since the baseline changed", ago(catalog.PROMOTED), _LONG),
     ]
     more = [
-        override("Last candidate", mappings=named(_GATE), custom__cellOptions={"type": "color-text"}),
+        override("Last candidate", mappings=named(_GATE, _NEVER), custom__cellOptions={"type": "color-text"}),
         override("Open", mappings=named(_STATE), custom__cellOptions={"type": "color-text"}),
+        override("Since the baseline changed", mappings=[absent("never")]),
     ]
     return rows(words, {"model": "Model"}, columns, width=24, height=6, sort=("Model", False), more=more)

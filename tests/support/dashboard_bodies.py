@@ -94,6 +94,10 @@ def _stats(axes: Axes, box: Box, panel: Panel, found: Sequence[Series]) -> None:
         if ground:
             axes.fill_between([x + 2, x + size[0] - 2], y + 2, y + size[1] - 2, color=shade)
         middle = y + size[1] * (0.58 if named else 0.5)
+        if named and not wide:
+            axes.text(14, y + size[1] / 2, _short(one.name, size[0] * 0.7), color=TEXT, size=10, va="center")
+            axes.text(size[0] - 14, y + size[1] / 2, text, color=shade, size=20, ha="right", va="center", weight="bold")
+            continue
         axes.text(
             x + size[0] / 2, middle, text, color="white" if ground else shade, size=points, ha="center", va="center",
             weight="bold",
@@ -146,8 +150,13 @@ def _table(axes: Axes, box: Box, panel: Panel, api: Api) -> None:
         edges.append(edges[-1] + part / sum(wide) * box.width)
     size = max(6.0, min(9.0, box.width / sum(wide) * 1.3))
     line = 24
-    for name, x in zip(shown, edges, strict=False):
-        axes.text(x + 4, line / 2, name, color="#6e9fff", size=size, va="center", weight="bold")
+    numbers = {name for name in shown if any(isinstance(row.get(name), float) for row in table.rows)}
+    for name, x, end in zip(shown, edges, edges[1:], strict=False):
+        right = name in numbers
+        axes.text(
+            end - 8 if right else x + 4, line / 2, name, color="#6e9fff", size=size, va="center", weight="bold",
+            ha="right" if right else "left",
+        )  # fmt: skip
     for number, row in enumerate(table.rows, 1):
         y = number * line
         if y + line > box.height + line / 2:
@@ -166,7 +175,7 @@ def _table(axes: Axes, box: Box, panel: Panel, api: Api) -> None:
                 axes.fill_between([x, end - 1], y + 1, y + line - 1, color=shade, alpha=0.7)
                 shade = "white"
             text = _short(field.text(value, _now(panel)) if value is not None or field.mapped(None) else "", end - x)
-            right = isinstance(value, float) and not field.mapped(value)
+            right = name in numbers
             axes.text(
                 end - 8 if right else x + 4, y + line / 2, text, color=shade, size=size, va="center",
                 ha="right" if right else "left",

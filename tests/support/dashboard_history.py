@@ -25,7 +25,7 @@ from monitor.clock import DAY, HOUR, MINUTE, SECOND, format_time
 from monitor.prometheus import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from monitor.alerting.rules.rule import Group
@@ -44,11 +44,8 @@ Points = list[tuple[float, float]]
 """(epoch seconds, value)"""
 
 
-def replayed(folder: Path, end: int, instance: str, more: Mapping[str, Mapping[str, Points]]) -> Path:
-    """Return the month before `end`, epoch ms, as one text: of foldwatch.yaml and both logs in this folder.
-
-    `more`: name of a gauge -> labels -> points, instead of what is replayed of it.
-    """
+def replayed(folder: Path, end: int, instance: str) -> Path:
+    """Return the month before `end`, epoch ms, as one text: of foldwatch.yaml and both logs in this folder."""
     common = [
         "backtest",
         "--config",
@@ -70,7 +67,7 @@ def replayed(folder: Path, end: int, instance: str, more: Mapping[str, Mapping[s
         _, said = child.communicate()
         assert child.returncode == 0, said
     joined = folder / "history.txt"
-    _join(folder / "month.txt", folder / "day.txt", (end - FINE) / SECOND, instance, joined, more)
+    _join(folder / "month.txt", folder / "day.txt", (end - FINE) / SECOND, instance, joined)
     return joined
 
 
@@ -137,13 +134,11 @@ def promtool(kind: str, *words: object) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def _join(
-    month: Path, day: Path, cut: float, instance: str, to: Path, more: Mapping[str, Mapping[str, Points]]
-) -> None:
+def _join(month: Path, day: Path, cut: float, instance: str, to: Path) -> None:
     """Write the month until `cut`, epoch s, and then the day; its counters go on where those of the month were."""
     coarse, kinds = _read(month)
     fine, fine_kinds = _read(day)
-    kinds = {name: kind for name, kind in (kinds | fine_kinds).items() if name not in more}
+    kinds |= fine_kinds
     with to.open("w") as file:
         for name in sorted(kinds):
             kind = kinds[name]
@@ -161,10 +156,6 @@ def _join(
                     before, after = _between(before, 10 * 60), _between(after, 60)
                 series = f'{full}{{instance="{instance}",{labels}}}'
                 file.write("".join(f"{series} {value!r} {at!r}\n" for at, value in (*before, *after)))
-        for name, by_labels in sorted(more.items()):
-            file.write(f"# TYPE {name} gauge\n")
-            for labels, points in sorted(by_labels.items()):
-                file.write("".join(f'{name}{{instance="{instance}",{labels}}} {v!r} {at!r}\n' for at, v in points))
         file.write("# EOF\n")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.request import urlopen
 
 import dashboard_story as story
-from alert_scene import Daemon
+from alert_scene import Daemon, command, environment
 from alert_stack import Prometheus, free_port, until
 from dashboard_history import LOOK_BACK, blocks, promtool, replayed
 from dashboard_past import made_up
@@ -85,14 +86,13 @@ def filled(folder: Path, broker: Broker, *, past: bool = False) -> Iterator[Scen
         (folder / path.name).write_bytes(path.read_bytes())
     with ExitStack() as held:
         with ThreadPoolExecutor(1) as pool:
-            filling = pool.submit(
-                lambda: blocks(folder, replayed(history, end, f"127.0.0.1:{port}", _before_the_change(end)), files, end)
-            )
+            filling = pool.submit(lambda: blocks(folder, replayed(history, end, f"127.0.0.1:{port}"), files, end))
             for topic, messages in zip(topics, logs.events(), strict=False):
                 broker.produce(topics[topic], messages)
             made = filling.result()
         daemon = held.enter_context(Daemon(folder))
         until(lambda: _predictions(daemon) >= len(logs.predictions), "the daemon has read the month")
+        _revalidate(folder, daemon)
         if past:
             _make_up(folder, daemon, f'instance="127.0.0.1:{port}",job="{story.JOB}"', end / SECOND, made)
         held.enter_context(_Traffic(broker, topics["predictions"], topics["labels"]))
@@ -114,11 +114,23 @@ def filled(folder: Path, broker: Broker, *, past: bool = False) -> Iterator[Scen
 
 
 def _build_baselines(folder: Path) -> None:
-    """Build every baseline."""
-    for model, version in story.baselines():
-        of = f"{folder}/{model}-{version}"
+    """Build every baseline, and what will be candidates for one."""
+    for model, version, name in story.baselines():
+        of = f"{folder}/{name}"
         words = ["--model", model, "--version", version, "--scheme", "stratified"]
         assert main(["baseline", "build", *words, "--predictions", f"{of}.csv", "--output", f"{of}.json"]) == 0
+
+
+def _revalidate(folder: Path, daemon: Daemon) -> None:
+    """Re-validate by hand what can be: one candidate is promoted, one is rejected, and the daemon tells of both."""
+    words = command("revalidate", "--config", "foldwatch.yaml", "--force", "--json", "decisions.json")
+    ended = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stderr
+    decisions = json.loads((folder / "decisions.json").read_text())["decisions"]
+    found = {each["model"]: each["decision"] for each in decisions if each["decision"] != "none"}
+    assert found == {"churn": "promoted", "tickets": "rejected"}, decisions
+    told = [f'foldwatch_gate_passed{{model="{model}"}} {int(found[model] == "promoted")}' for model in found]
+    until(lambda: all(line in _metrics(daemon) for line in told), "the daemon tells what the gate said")
 
 
 def _write_rules(folder: Path, files: Sequence[RuleFile]) -> list[Path]:
@@ -134,22 +146,13 @@ def _write_rules(folder: Path, files: Sequence[RuleFile]) -> list[Path]:
 
 def _make_up(folder: Path, daemon: Daemon, labels: str, end: float, into: Path) -> None:
     """Make a past of what the history does not tell."""
-    with urlopen(f"{daemon.url}/metrics") as answer:
-        scrape = answer.read().decode()
+    scrape = _metrics(daemon)
     scrape += "# TYPE up gauge\nup 1\n# TYPE scrape_duration_seconds gauge\nscrape_duration_seconds 0.02\n"
     scrape = re.sub(r"^([a-z_]+)\{", rf"\1{{{labels},", scrape, flags=re.MULTILINE)
     scrape = re.sub(r"^([a-z_]+) ", rf"\1{{{labels}}} ", scrape, flags=re.MULTILINE)
     known = set(re.findall(r"^# TYPE (\S+)", (folder / "history/history.txt").read_text(), re.MULTILINE))
     (folder / "past.txt").write_text(made_up(scrape, known, end))
     promtool("openmetrics", folder / "past.txt", into)
-
-
-def _before_the_change(end: int) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Return what a daemon told until `end`, epoch ms, of a baseline of churn that was built anew since then."""
-    labels = {"baseline_sha256": "0" * 64, "folds": "5", "job": story.JOB, "model": "churn", "owner": "team-growth"}
-    labels |= {"scheme": "stratified", "version": "4"}
-    told = ",".join(f'{name}="{text}"' for name, text in labels.items())
-    return {"foldwatch_model_info": {told: [((end - ago * MINUTE) / SECOND, 1.0) for ago in range(1_500, 0, -5)]}}
 
 
 def _scrape_itself(prometheus: Prometheus) -> None:
@@ -169,9 +172,15 @@ def _firing(prometheus: Prometheus) -> set[str]:
 
 def _predictions(daemon: Daemon) -> float:
     """Return how many predictions a daemon says it has read."""
+    told = [line for line in _metrics(daemon).splitlines() if line.startswith("foldwatch_predictions_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in told)
+
+
+def _metrics(daemon: Daemon) -> str:
+    """Return one scrape of a daemon."""
     with urlopen(f"{daemon.url}/metrics") as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("foldwatch_predictions_total{"))
+        told: str = answer.read().decode()
+    return told
 
 
 class _Traffic:
