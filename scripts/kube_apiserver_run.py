@@ -1,7 +1,7 @@
 """The action `kubernetes-job` and what deploy/kubernetes renders, against a real kube-apiserver and etcd.
 
 There are no controllers and no nodes: what a Job's controller would write into its status is written here, so that the
-API server checks that too. Prints a line for each thing that was looked at; exit code 1 where one is not as it should be.
+API server checks that too. Prints a line for each thing that was looked at; exit code 1 where one is wrong.
 """
 # ruff: noqa: INP001, S603, T201 - a script, which starts other programs and prints
 
