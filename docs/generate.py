@@ -304,7 +304,8 @@ def dashboards() -> str:
 
 def calls() -> str:
     """Return the page about calls: each with its message, then what messages and answers hold."""
-    rows, told = [], {}
+    rows: list[list[str]] = []
+    told: dict[type, None] = {}
     for name, call in CALLS.items():
         method = getattr(Desk, name.replace("-", "_"))
         rows.append(
@@ -324,7 +325,8 @@ def calls() -> str:
 def _typed(kind: object) -> str:
     """Return the name of a message's or an answer's type."""
     inner = [*_classes(kind)]
-    name = inner[0].__name__ if inner else {bool: "true or false", None: "null"}.get(kind, "an object")
+    plain = "true or false" if kind is bool else "null" if kind is None else "an object"
+    name = inner[0].__name__ if inner else plain
     return f"list of {name}" if "Sequence" in str(kind) else name
 
 

@@ -125,10 +125,10 @@ def _promises_compared(
     pooled = found[0][1].pooled
     shares, scored = sides.class_shares(pooled), sides.scored_shares(pooled)
     n = sides.denominators(columns, found[0][1])
-    present = dict.fromkeys(sides.OF_CLASSES, shares > 0)
-    first = [sides.promised(columns, promise, (shares, scored), present, n) for promise in promises]
-    present = sides.both_have(columns, shares, first)
-    ours, theirs = (sides.promised(columns, promise, (shares, scored), present, n) for promise in promises)
+    there = dict.fromkeys(sides.OF_CLASSES, shares > 0)
+    first = [sides.promised(columns, promise, (shares, scored), there, n) for promise in promises]
+    both = sides.both_have(columns, shares, first)
+    ours, theirs = (sides.promised(columns, promise, (shares, scored), both, n) for promise in promises)
     return sides.compared(columns, asked, ours, theirs, shares, level, grows=True)
 
 
