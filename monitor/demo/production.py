@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from monitor.demo.digits import Pool
+
+_HOURS: Final = 4
+"""Hours that are kept: whoever asks again and again asks for the same ones."""
 
 
 class Columns(NamedTuple):
@@ -47,6 +51,7 @@ class Production:
     def __init__(self, pools: tuple[Pool, ...], phase_of: Callable[[int], int] = told_in_turn) -> None:
         """Draw from these pools, one per phase; `phase_of` tells which one an hour belongs to."""
         self._pools, self._phase_of = pools, phase_of
+        self._hour = lru_cache(_HOURS)(self._drawn)
 
     def between(self, after: int, until: int) -> Events:
         """Return what happens in (after, until]; the same however a stretch of time is cut."""
@@ -57,7 +62,7 @@ class Production:
             _joined([(at, columns) for _, at, columns in drawn], after, until),
         )
 
-    def _hour(self, hour: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns]:
+    def _drawn(self, hour: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns]:
         """Draw one hour of production: when predicted, when labelled, and what."""
         phase = self._phase_of(hour)
         pool = self._pools[phase]
