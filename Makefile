@@ -84,6 +84,10 @@ bench: $(VENV)/.dev ## performance against its targets, long form
 	  echo "$$file"; $(BIN)/python $$file || missed=1; \
 	done; exit $$missed
 
+.PHONY: apiserver
+apiserver: $(VENV)/.dev ## the action kubernetes-job against a real kube-apiserver, built from Go modules: ten minutes or more when cold
+	PYTHON=$(BIN)/python scripts/kube-apiserver $(ARGS)
+
 .PHONY: drawings
 drawings: $(VENV)/.dev kafka ## draw the dashboards as they look on a month of history, into build/dashboards
 	$(BIN)/python scripts/draw-dashboards --output build/dashboards $(ARGS)

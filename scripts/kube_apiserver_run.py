@@ -118,7 +118,7 @@ def ended(*conditions: tuple[str, str, str], **counts: int | str) -> dict[str, A
     return {"startTime": moment(), **counts, "conditions": told}
 
 
-def act(running: Cluster, run: str, status: dict[str, Any] | None, limit: int = 60_000, *, cancel: bool = False) -> Any:  # noqa: ANN401 - an Outcome
+def act(running: Cluster, run: str, status: dict[str, Any] | None, limit: int = 60_000, *, cancel: bool = False) -> Any:  # noqa: ANN401
     """Run the action with the account's own token, and let its Job come to this end."""
     os.environ["KUBECONFIG"] = str(running.kubeconfig("its-own"))
     watch, said = watched()

@@ -67,7 +67,7 @@ class Case:
 
 
 LIMIT = "max_fold_sd"
-REVALIDATE = f"{{action: {{kind: command, argv: [\"true\"]}}, gate: {{{LIMIT}: 0.05}}}}"
+REVALIDATE = f'{{action: {{kind: command, argv: ["true"]}}, gate: {{{LIMIT}: 0.05}}}}'
 PROMISES = """
       - {name: leave-recall, metric: recall, class: leave, window: 1h, target: 0.9, kind: occurrences}
       - {name: calibrated, metric: log_loss, window: 6h, margin: 0.02}
