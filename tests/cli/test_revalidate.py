@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import time
@@ -52,6 +53,17 @@ def quiet_now():
     """Return quiet hours that this minute lies in, and the next ones."""
     minute = int(time.time() // 60) % 1440
     return "-".join(f"{at % 1440 // 60:02}:{at % 60:02}" for at in (minute - 5, minute + 30))
+
+
+def elsewhere(scene):
+    """The same configuration where there is no state: only the daemon can be asked."""
+    job = revalidated.Scene(scene.folder / "job", scene.port)
+    job.folder.mkdir()
+    for name in ("train.csv", "estimators.py", "churn-3.json"):
+        shutil.copy(scene.folder / name, job.folder)
+    daemon = f"daemon: {{url: 'http://127.0.0.1:{scene.port}', token_file: ../state/token}}\n"
+    job.config.write_text(scene.config.read_text() + daemon)
+    return job
 
 
 def test_a_dry_run_says_what_would_be_decided_and_writes_nothing_at_all(scene, before):
@@ -397,17 +409,47 @@ def test_a_wrong_token_is_said_and_nothing_is_decided(scene, candidates):
 
 def test_a_daemon_that_went_away_in_the_middle_is_waited_for_and_gets_the_result(scene):
     scene.configure({**CROSSVAL, "estimator": "estimators:slow", "time_limit": "5m"})
-    scene.config.write_text(
-        scene.config.read_text() + f"daemon: {{url: 'http://127.0.0.1:{scene.port}', token_file: state/token}}\n"
-    )
+    job = elsewhere(scene)
     with scene.daemon():
-        child = scene.start("revalidate", "--json", "-")
-        scene.until((scene.folder / "begun").exists)
-    (scene.folder / "go").touch()  # the action ends while nobody listens
+        child = job.start("revalidate", "--json", "-")
+        scene.until((job.folder / "begun").exists)
+    (job.folder / "go").touch()  # the action ends while nobody listens
+    for line in child.stderr:
+        if "waiting: the daemon at" in line:
+            break
     with scene.daemon():
         out, err = child.communicate(timeout=120)
     assert child.returncode == 0, err
-    assert json.loads(out)["decisions"][0]["decision"] == "promoted"
+    (decision,) = json.loads(out)["decisions"]
+    assert decision["decision"] == "promoted"
+    assert scene.pointer == {"churn": {"3": f"{decision['baseline_after']}.json"}}
+    assert not (job.folder / "state").exists()
+
+
+def test_a_daemon_that_never_comes_is_said_with_exit_code_2(scene):
+    job = elsewhere(scene)
+    child = job.start("revalidate")
+    for line in child.stderr:
+        if "waiting: the daemon at" in line:
+            break
+    child.send_signal(signal.SIGTERM)  # else it would be waited for half a minute
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (2, "")
+    assert "cannot be reached (connection refused)" in err
+
+
+def test_without_a_store_and_a_daemon_the_folder_of_baselines_keeps_the_ledger(scene, candidates):
+    del_store = scene.config.read_text().replace("store:\n  path: state\n", "")
+    scene.config.write_text(del_store)
+    after = scene.candidate(candidates["same"])
+    assert scene.decided()[1]["decision"] == "none"
+    code, decision, _ = scene.decided("--force")
+    assert (code, decision["decision"], decision["baseline_after"]) == (0, "promoted", after)
+    kinds = [
+        json.loads(line)["kind"] for line in (scene.folder / "baselines" / "ledger.jsonl").read_text().splitlines()
+    ]
+    assert kinds[-3:] == ["decision", "decision", "promotion"]
+    assert scene.run("revalidate", "log", "--verify")[:1] == (0,)
 
 
 def test_a_gate_between_versions_says_unknown_without_labels_of_the_candidate(scene):
