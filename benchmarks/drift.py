@@ -29,7 +29,7 @@ from monitor.baselines.crossval import Plan, run
 from monitor.baselines.file import write
 from monitor.counts.layout import score_bins
 from monitor.revalidate.desk import Sampled
-from monitor.revalidate.drift import look_for_drift
+from monitor.revalidate.drift.drift import look_for_drift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,9 +25,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from monitor.config import Duration, ModelSettings, Settings
 from monitor.counts import Counts, Layout
-from monitor.revalidate import sides
-from monitor.revalidate.canary import weigh
-from monitor.revalidate.gate import judge
+from monitor.revalidate.gate import sides
+from monitor.revalidate.gate.canary import weigh
+from monitor.revalidate.gate.gate import judge
 from monitor.statistics.baseline import Baseline, Fold
 from monitor.statistics.report import Verdict
 

@@ -22,7 +22,7 @@ from monitor.counts import Counts, Layout
 from monitor.dashboards.files import dashboard_files
 from monitor.prometheus.catalog import CATALOG
 from monitor.report import json, objectives, rehearsal, snapshot
-from monitor.revalidate.calls import CALLS
+from monitor.revalidate.asking.calls import CALLS
 from monitor.revalidate.desk import Desk
 from monitor.statistics import budget, gates, ladder
 from monitor.statistics import report as values

@@ -20,8 +20,8 @@ from monitor.report.inspecting import Gates
 from monitor.report.restored import Redrawn
 from monitor.report.snapshot import Activity, Snapshot
 from monitor.reporting import Reporter, promises_by_model
-from monitor.revalidate.living_desk import LivingDesk
-from monitor.revalidate.streaks import PART as WORSE
+from monitor.revalidate.asking.living_desk import LivingDesk
+from monitor.revalidate.evidence.streaks import PART as WORSE
 from monitor.serve import Probes, Server, Taken
 from monitor.serve.refusals import REASONS
 from monitor.sources.certificates import Expiry

@@ -20,13 +20,13 @@ from monitor.demo import circle, phases
 from monitor.errors import InputError, Problem
 from monitor.report.table import terminal
 from monitor.revalidate.actions.made import action_of
-from monitor.revalidate.daemon_desk import DaemonDesk
-from monitor.revalidate.daemon_door import Door
-from monitor.revalidate.ending import Ending
-from monitor.revalidate.lease import holder
-from monitor.revalidate.patience import Patience
-from monitor.revalidate.runner import Asked, Tools, run
-from monitor.revalidate.verify import verify
+from monitor.revalidate.asking.daemon_desk import DaemonDesk
+from monitor.revalidate.asking.daemon_door import Door
+from monitor.revalidate.ledger.verify import verify
+from monitor.revalidate.working.ending import Ending
+from monitor.revalidate.working.patience import Patience
+from monitor.revalidate.working.runner import Asked, Tools, run
+from monitor.revalidate.writing.lease import holder
 from monitor.serve import require_free
 from monitor.state.opened import open_state
 

@@ -17,14 +17,14 @@ from monitor.clock import SECOND
 from monitor.config import load
 from monitor.errors import InputError, Problem
 from monitor.revalidate.actions.made import action_of
-from monitor.revalidate.audit import ledger_findings
-from monitor.revalidate.decided import document
-from monitor.revalidate.ending import Ending
-from monitor.revalidate.patience import Patience
-from monitor.revalidate.promoted import tell_promoted
-from monitor.revalidate.reached import reached
-from monitor.revalidate.runner import model_named
-from monitor.revalidate.uploads import upload
+from monitor.revalidate.asking.reached import reached
+from monitor.revalidate.ledger.audit import ledger_findings
+from monitor.revalidate.working.decided import document
+from monitor.revalidate.working.ending import Ending
+from monitor.revalidate.working.patience import Patience
+from monitor.revalidate.working.promoted import tell_promoted
+from monitor.revalidate.working.runner import model_named
+from monitor.revalidate.working.uploads import upload
 
 if TYPE_CHECKING:
     import argparse

@@ -13,22 +13,21 @@ from monitor.cli.revalidate_show import as_bytes, asker, print_decision, say
 from monitor.config import load
 from monitor.errors import InputError, Problem
 from monitor.revalidate.actions.made import action_of
-from monitor.revalidate.decided import document, exit_code
-from monitor.revalidate.ending import Ending
-from monitor.revalidate.lease import holder
-from monitor.revalidate.patience import Patience
-from monitor.revalidate.reached import reached
-from monitor.revalidate.runner import Asked, Tools, revalidated, run
-from monitor.revalidate.uploads import upload
+from monitor.revalidate.asking.reached import reached
+from monitor.revalidate.working.decided import document, exit_code
+from monitor.revalidate.working.ending import Ending
+from monitor.revalidate.working.patience import Patience
+from monitor.revalidate.working.runner import Asked, Tools, revalidated, run
+from monitor.revalidate.working.uploads import upload
+from monitor.revalidate.writing.lease import holder
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
     from monitor.config import ModelSettings, Settings
-    from monitor.revalidate.decision import Decision
+    from monitor.revalidate.decision import Decision, Drifted
     from monitor.revalidate.desk import Sampled
-    from monitor.revalidate.runner import Drifted
 
 
 def revalidate(args: argparse.Namespace) -> int:
@@ -93,6 +92,6 @@ def _require_extra(settings: Settings, models: Sequence[ModelSettings]) -> None:
 
 def _look_for_drift(sampled: Sampled) -> Drifted | None:
     """Look for drift with Evidently, which is imported here and not before."""
-    from monitor.revalidate.drift import look_for_drift
+    from monitor.revalidate.drift.drift import look_for_drift
 
     return look_for_drift(sampled)

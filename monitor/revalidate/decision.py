@@ -38,6 +38,14 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """What was found of one version, and the page that shows it."""
+
+    drift: Drift
+    html: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What speaks for and against a run for one version of a model. Moments are epoch ms."""
 

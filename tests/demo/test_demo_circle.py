@@ -15,7 +15,7 @@ from monitor.demo import circle, phases
 from monitor.demo.digits import prepare
 from monitor.demo.retraining import damaged_rows, deployed_on, mixed_up
 from monitor.demo.source import DemoSource
-from monitor.revalidate.verify import verify
+from monitor.revalidate.ledger.verify import verify
 
 
 def started(*options):

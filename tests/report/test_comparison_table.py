@@ -11,8 +11,8 @@ from fabricated import settings
 from monitor.baselines.timings import FoldTiming, Timings
 from monitor.report.comparison_table import canary_table, gate_table
 from monitor.report.table import terminal
-from monitor.revalidate.canary import weigh
-from monitor.revalidate.gate import judge
+from monitor.revalidate.gate.canary import weigh
+from monitor.revalidate.gate.gate import judge
 
 TEN = tuple(f"a-rather-long-name-of-class-{i}" for i in range(10))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scripted_desk import ScriptedDesk
 
 from monitor.errors import InputError, Problem, StateBroken, StateInUse
-from monitor.revalidate.calls import CALLS, answer, fault_of
+from monitor.revalidate.asking.calls import CALLS, answer, fault_of
 from monitor.revalidate.desk import DeskAway, Refused
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Objective
 from monitor.counts import tally_labelled
-from monitor.revalidate.canary import weigh
+from monitor.revalidate.gate.canary import weigh
 from monitor.statistics.report import Verdict
 
 

@@ -17,9 +17,9 @@ from monitor.config import Auth, Settings
 from monitor.config.revalidation import DaemonSettings
 from monitor.config.settings import ServerSettings
 from monitor.errors import InputError, Problem, StateBroken
-from monitor.revalidate import calls, daemon_desk
-from monitor.revalidate.daemon_desk import DaemonDesk, NoDaemon
-from monitor.revalidate.daemon_door import Door, door_of
+from monitor.revalidate.asking import calls, daemon_desk
+from monitor.revalidate.asking.daemon_desk import DaemonDesk, NoDaemon
+from monitor.revalidate.asking.daemon_door import Door, door_of
 from monitor.revalidate.desk import DeskAway, Refused
 from monitor.serve.bodies import LARGE, PREFIX
 from monitor.serve.calls import KNOCK
@@ -230,7 +230,7 @@ def test_where_nobody_listens_it_is_told_with_the_address_and_what_to_do(folder)
 
 
 def test_who_does_not_answer_is_away_and_not_gone(folder, monkeypatch):
-    monkeypatch.setattr("monitor.revalidate.daemon_desk.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("monitor.revalidate.asking.daemon_desk.ANSWER_SECONDS", 0.2)
     with silent() as address, DaemonDesk(door_to(address, folder)) as desk, pytest.raises(DeskAway) as caught:
         desk.uploads()
     assert not isinstance(caught.value, NoDaemon)

@@ -20,7 +20,7 @@ from monitor.config import load
 from monitor.errors import InputError, StateInUse
 from monitor.revalidate.decision import Verb
 from monitor.revalidate.desk import Progress
-from monitor.revalidate.notes import FileNotes
+from monitor.revalidate.ledger.notes import FileNotes
 
 SUPPORT = Path(__file__).parent.parent / "support"
 PATHS = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SUPPORT.parents[1]), str(SUPPORT)])}
@@ -50,7 +50,7 @@ from pathlib import Path
 from desk_scene import ask, opened
 from monitor.config import load
 from monitor.errors import StateInUse
-from monitor.revalidate.lease import holder
+from monitor.revalidate.writing.lease import holder
 settings = load(Path(sys.argv[1]))
 print("ready", flush=True)
 input()

@@ -16,7 +16,7 @@ from monitor.baselines.feature_summary import encoded, summarised
 from monitor.counts.layout import score_bins
 from monitor.errors import InputError
 from monitor.revalidate.desk import Sampled
-from monitor.revalidate.drift import look_for_drift
+from monitor.revalidate.drift.drift import look_for_drift
 
 N = 1_500
 
@@ -159,5 +159,6 @@ def test_without_evidently_the_remedy_is_told_and_with_it_nobody_else_imports_it
     monkeypatch.setitem(sys.modules, "evidently", None)
     with pytest.raises(InputError, match=r"pip install 'foldwatch\[drift\]'"):
         look_for_drift(sampled(rng))
-    code = "import sys, monitor.revalidate.drift, monitor.revalidate.sampling; sys.exit('evidently' in sys.modules)"
+    loads = "monitor.revalidate.drift.drift, monitor.revalidate.evidence.sampling"
+    code = f"import sys, {loads}; sys.exit('evidently' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

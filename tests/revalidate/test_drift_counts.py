@@ -10,7 +10,7 @@ from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp, was
 
 from monitor.baselines.feature_summary import ColumnSummary, summarised
 from monitor.counts.layout import score_bins
-from monitor.revalidate.counted import (
+from monitor.revalidate.drift.counted import (
     MIDDLES,
     category_distance,
     chi_square,
@@ -19,7 +19,7 @@ from monitor.revalidate.counted import (
     kolmogorov_smirnov,
     paired,
 )
-from monitor.revalidate.drawn import MOST_DRAWN, categories, numbers, sides
+from monitor.revalidate.drift.drawn import MOST_DRAWN, categories, numbers, sides
 
 
 def test_chi_square_is_scipys_where_no_category_is_rare():

@@ -16,9 +16,9 @@ from monitor.counts import Counts, Layout
 from monitor.counts.slices import Series
 from monitor.join.rules import Outcomes
 from monitor.join.vocabulary import Vocabulary
-from monitor.revalidate.evidence import Seen, gather, mature_labels, red_gates
-from monitor.revalidate.production import in_production
-from monitor.revalidate.streaks import Streaks
+from monitor.revalidate.evidence.evidence import Seen, gather, mature_labels, red_gates
+from monitor.revalidate.evidence.production import in_production
+from monitor.revalidate.evidence.streaks import Streaks
 from monitor.state import Commit, MemoryState, ModelCommit
 from monitor.statistics.baseline import Baseline
 from monitor.statistics.budget import BudgetState, Standing, Tally

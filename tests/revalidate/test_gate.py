@@ -19,7 +19,7 @@ from monitor.baselines.measures import measured
 from monitor.baselines.timings import FoldTiming, Timings
 from monitor.config import Objective
 from monitor.counts import Counts, Layout, tally_labelled
-from monitor.revalidate.gate import aligned, judge
+from monitor.revalidate.gate.gate import aligned, judge
 
 TEN = tuple(f"c{i}" for i in range(10))
 

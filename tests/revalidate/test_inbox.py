@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from monitor.revalidate.inbox import Inbox
+from monitor.revalidate.asking.inbox import Inbox
 
 
 class Watch:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from monitor.revalidate.lease import Lease, Machine, dead, here, holder, holds, renewed
+from monitor.revalidate.writing.lease import Lease, Machine, dead, here, holder, holds, renewed
 
 MACHINE = Machine("here", "boot-1", {7: "100"}.get)
 
@@ -46,7 +46,7 @@ def test_this_process_is_alive_and_a_child_that_ended_is_dead_also_before_anybod
     machine = here()
     assert holder().count("/") >= 3
     assert not dead(holder(), machine)
-    script = "from monitor.revalidate.lease import holder; print(holder(), flush=True); input()"
+    script = "from monitor.revalidate.writing.lease import holder; print(holder(), flush=True); input()"
     child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         told = child.stdout.readline().strip()

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import InputError, StateBroken, StateInUse
-from monitor.revalidate.ledger import KINDS, Known, Ledger, verify
+from monitor.revalidate.ledger.ledger import KINDS, Known, Ledger, verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -260,7 +260,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from monitor.errors import StateBroken
-from monitor.revalidate.ledger import Ledger
+from monitor.revalidate.ledger.ledger import Ledger
 path, limit = Path(sys.argv[1]), int(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with Ledger(path) as ledger:

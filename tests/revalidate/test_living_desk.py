@@ -22,10 +22,10 @@ from monitor.clock import SystemClock
 from monitor.config import Duration, Objective, ServerSettings, Settings
 from monitor.daemon import Daemon
 from monitor.errors import InputError, SourceUnavailable
-from monitor.revalidate.daemon_desk import DaemonDesk
-from monitor.revalidate.daemon_door import Door
+from monitor.revalidate.asking.daemon_desk import DaemonDesk
+from monitor.revalidate.asking.daemon_door import Door
 from monitor.revalidate.desk import DeskAway, Refused
-from monitor.revalidate.ledger import Ledger
+from monitor.revalidate.ledger.ledger import Ledger
 from monitor.sources.memory import Memory
 from monitor.sources.source import Batch, Rejected
 from monitor.state import MemoryState

@@ -9,9 +9,9 @@ import pytest
 from evidence_scene import BEGIN, Scene
 
 from monitor.clock import DAY, HOUR, MINUTE
-from monitor.revalidate.evidence import gather, red_gates
-from monitor.revalidate.offline import seen_offline
-from monitor.revalidate.streaks import Streaks
+from monitor.revalidate.evidence.evidence import gather, red_gates
+from monitor.revalidate.evidence.offline import seen_offline
+from monitor.revalidate.evidence.streaks import Streaks
 from monitor.state.opened import open_state
 
 PLAN = [BEGIN + at * 20 * MINUTE for at in range(1, 44)]

@@ -12,7 +12,7 @@ from monitor.clock import DAY, HOUR, MINUTE
 from monitor.config import Duration
 from monitor.config.revalidation import CommandAction, Quiet, Revalidation, Unless, When
 from monitor.revalidate.decision import Drift, Evidence, Past, Run, Verb
-from monitor.revalidate.policy import decide, is_quiet, run_key
+from monitor.revalidate.policy.policy import decide, is_quiet, run_key
 
 NOW = 1_790_856_000_000  # 2026-10-01T12:00:00Z
 EVIDENCE = Evidence(

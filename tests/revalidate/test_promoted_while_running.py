@@ -11,10 +11,10 @@ from alert_stack import until
 from living_daemon import Feed, LivingDaemon, build
 
 from monitor.errors import InputError
-from monitor.revalidate.daemon_desk import DaemonDesk
+from monitor.revalidate.asking.daemon_desk import DaemonDesk
 from monitor.revalidate.decision import Verb
 from monitor.revalidate.desk import Ask, Candidate, DeskAway, Refused, Result
-from monitor.revalidate.state_desk import StateDesk
+from monitor.revalidate.writing.state_desk import StateDesk
 
 CALL = "/api/v1/revalidate/decide"
 

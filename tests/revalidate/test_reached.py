@@ -13,12 +13,12 @@ from scripted_desk import ScriptedDesk, behind_a_door
 from monitor.config import Auth, ServerSettings
 from monitor.config.revalidation import DaemonSettings
 from monitor.errors import InputError, StateInUse
-from monitor.revalidate.daemon_desk import DaemonDesk
+from monitor.revalidate.asking.daemon_desk import DaemonDesk
+from monitor.revalidate.asking.reached import reached
 from monitor.revalidate.decision import Verb
 from monitor.revalidate.desk import DeskAway, Refused
-from monitor.revalidate.ledger import Ledger
-from monitor.revalidate.reached import reached
-from monitor.revalidate.state_desk import StateDesk
+from monitor.revalidate.ledger.ledger import Ledger
+from monitor.revalidate.writing.state_desk import StateDesk
 from monitor.state.opened import open_state
 
 BETTER = fabricated("3", right=0.95)

@@ -9,12 +9,12 @@ from monitor.config import Duration
 from monitor.config.revalidation import CrossvalAction, Revalidation, TrainingData, When
 from monitor.errors import InputError
 from monitor.revalidate.actions.action import Outcome, State
-from monitor.revalidate.decision import Drift, Verb
+from monitor.revalidate.decision import Drift, Drifted, Verb
 from monitor.revalidate.desk import DeskAway
-from monitor.revalidate.ending import Ending
-from monitor.revalidate.patience import Patience
-from monitor.revalidate.runner import Asked, Drifted, Tools, order_of, run
-from monitor.revalidate.working import Lease
+from monitor.revalidate.working.ending import Ending
+from monitor.revalidate.working.patience import Patience
+from monitor.revalidate.working.runner import Asked, Tools, order_of, run
+from monitor.revalidate.working.working import Lease
 
 
 def settings_of(tmp_path, when=None, **action):

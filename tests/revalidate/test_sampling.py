@@ -17,7 +17,7 @@ from monitor.config.revalidation import CommandAction, Revalidation, When
 from monitor.counts import tally_labelled
 from monitor.counts.layout import score_bins
 from monitor.counts.slices import FixedSlices
-from monitor.revalidate.sampling import sampled
+from monitor.revalidate.evidence.sampling import sampled
 from monitor.sources.source import Batch, ModelEvents
 from monitor.state.memory import MemoryState
 from monitor.statistics.baseline import Baseline, Fold

@@ -35,8 +35,8 @@ from monitor.counts.slices import FixedSlices
 from monitor.errors import InputError
 from monitor.revalidate.decision import Drift, Verb
 from monitor.revalidate.desk import Candidate, Ended, Progress, Refused, Result
-from monitor.revalidate.lease import holder
-from monitor.revalidate.offline import seen_offline
+from monitor.revalidate.evidence.offline import seen_offline
+from monitor.revalidate.writing.lease import holder
 from monitor.sources.files import Files
 from monitor.state.opened import open_state
 from monitor.stream.loop import Stream

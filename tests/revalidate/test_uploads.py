@@ -9,9 +9,9 @@ from mlflow import MlflowClient
 from monitor.baselines.file import document_bytes, sealed
 from monitor.config.revalidation import MlflowSettings
 from monitor.revalidate.desk import DeskAway, Upload
-from monitor.revalidate.ending import Ending
-from monitor.revalidate.patience import Patience
-from monitor.revalidate.uploads import upload
+from monitor.revalidate.working.ending import Ending
+from monitor.revalidate.working.patience import Patience
+from monitor.revalidate.working.uploads import upload
 
 
 class Waiting:

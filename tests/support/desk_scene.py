@@ -13,10 +13,10 @@ from monitor.baselines.in_force import load_baselines
 from monitor.clock import DAY, HOUR, ManualClock
 from monitor.counts import Counts
 from monitor.revalidate.desk import Ask, Candidate, Result
-from monitor.revalidate.evidence import Seen
-from monitor.revalidate.ledger import verify
-from monitor.revalidate.state_desk import StateDesk
-from monitor.revalidate.writer import known, open_ledger
+from monitor.revalidate.evidence.evidence import Seen
+from monitor.revalidate.ledger.ledger import verify
+from monitor.revalidate.writing.state_desk import StateDesk
+from monitor.revalidate.writing.writer import known, open_ledger
 from monitor.state.opened import open_state
 from monitor.statistics.report import Maturity, WindowResult
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from alert_stack import free_port, until
 
 from monitor.config import load
-from monitor.revalidate.reached import reached
+from monitor.revalidate.asking.reached import reached
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = """

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import fabricated as made
 
 from monitor.config import ServerSettings
-from monitor.revalidate.calls import answer
+from monitor.revalidate.asking.calls import answer
+from monitor.revalidate.asking.inbox import Inbox
 from monitor.revalidate.decision import Decision, Drift, Evidence, Verb
 from monitor.revalidate.desk import (
     Ask,
@@ -21,7 +22,6 @@ from monitor.revalidate.desk import (
     Sampled,
     Upload,
 )
-from monitor.revalidate.inbox import Inbox
 from monitor.serve import Probes, Server, Taken
 from monitor.serve.limits import Limits
 

@@ -1,0 +1,1 @@
+"""Whether features, predictions and scores still come from where they came."""

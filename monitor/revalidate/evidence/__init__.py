@@ -1,0 +1,1 @@
+"""What is seen of each version: in a daemon, or in the state that one left behind."""

@@ -1,0 +1,1 @@
+"""Who deserves to be in force: a candidate against a yardstick, a version against another one. Pure."""

@@ -1,0 +1,1 @@
+"""When a run starts, and what holds it back. Pure."""

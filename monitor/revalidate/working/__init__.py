@@ -1,0 +1,1 @@
+"""What `foldwatch revalidate` does between question and answer."""
