@@ -26,7 +26,7 @@ def warnings(settings: Settings, baselines: Mapping[tuple[str, str], Baseline]) 
     Corridors are those at the folds' own class shares: live ones may be wider or narrower.
     """
     for model in settings.models.values():
-        place = f"{settings.path}: models.{model.name}"
+        place = f"{settings.path or 'configuration'}: models.{model.name}"
         if not model.baseline:
             remedy = "build one with `foldwatch baseline build` and name it: `baseline: {VERSION: FILE}`"
             yield Problem(place, "no version has a baseline, so everything is counted and nothing compared", remedy)

@@ -61,7 +61,7 @@ def log(args: argparse.Namespace) -> int:
 
 def rollback(args: argparse.Namespace) -> int:
     """Bring the previous baseline back."""
-    return _by_hand(args, lambda desk, by: desk.rollback(args.model, by))
+    return _by_hand(args, lambda desk, by: desk.rollback(args.model, by), "rolled back")
 
 
 def approve(args: argparse.Namespace) -> int:
@@ -78,7 +78,7 @@ def gate(args: argparse.Namespace) -> int:
         file = output(args.json, "--json", stack)
         ending = Ending()
         patience = _patience(settings, stack, ending, read_only=True)
-        found = _waited(lambda: patience.ask(lambda desk: desk.canary(model.name, args.candidate)), wait, ending)
+        found = waited(lambda: patience.ask(lambda desk: desk.canary(model.name, args.candidate)), wait, ending)
         if file is not None:
             file.write(as_bytes(found))
     if args.json != "-":
@@ -86,20 +86,24 @@ def gate(args: argparse.Namespace) -> int:
     return 0 if found["verdict"] == "OK" else FOUND
 
 
-def _waited(ask: Callable[[], Mapping[str, Any]], wait: float, ending: Ending) -> Mapping[str, Any]:
-    """Ask until there is a verdict, or the time is over, or somebody ends us."""
-    until = time.monotonic() + wait
+def waited(ask: Callable[[], Mapping[str, Any]], wait: float, ending: Ending) -> Mapping[str, Any]:
+    """Ask until there is a verdict, or the time is over, or somebody ends us.
+
+    Each time it waits twice as long: whoever looks often enough sees a difference where there is none.
+    """
+    until, pause = time.monotonic() + wait, _POLL_SECONDS
     while True:
         found = ask()
         left = until - time.monotonic()
         if found["verdict"] != "UNKNOWN" or left <= 0 or ending.asked:
             return found
         say(f"UNKNOWN still; waiting, at most {left:,.0f} s")
-        ending.wait(min(_POLL_SECONDS, left))
+        ending.wait(min(pause, left))
+        pause *= 2
 
 
-def _by_hand(args: argparse.Namespace, do: Callable[[Desk, str], Decision]) -> int:
-    """Have something done that a person asks for, and show the decision that it is."""
+def _by_hand(args: argparse.Namespace, do: Callable[[Desk, str], Decision], word: str | None = None) -> int:
+    """Have something done that a person asks for, and show the decision that it is, under another word for it."""
     settings = load(args.config)
     model, by = _model(settings, args.model), asker()
     with ExitStack() as stack:
@@ -113,7 +117,7 @@ def _by_hand(args: argparse.Namespace, do: Callable[[Desk, str], Decision]) -> i
             file.write(as_bytes(document([decision])))
         upload(settings, patience, say)
     if args.json != "-":
-        print_decision(decision)
+        print_decision(decision, word=word)
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.cli.output import output
 from monitor.cli.revalidate_show import as_bytes, asker, print_decision, say
 from monitor.config import load
-from monitor.errors import InputError, Problem
+from monitor.errors import FoldwatchError, InputError, Problem
 from monitor.revalidate.actions.made import action_of
 from monitor.revalidate.asking.reached import reached
 from monitor.revalidate.working.decided import document, exit_code
@@ -33,24 +33,45 @@ if TYPE_CHECKING:
 def revalidate(args: argparse.Namespace) -> int:
     """Decide for every model, have done what is to be done, and return the exit code."""
     settings = load(args.config)
-    _require_extra(settings, revalidated(settings, args.model))
+    models = revalidated(settings, args.model)
+    _require_extra(settings, models)
     ending = Ending()
     decisions: list[Decision] = []
+    wrong: FoldwatchError | None = None
     with ExitStack() as stack:
         file = output(args.json, "--json", stack)
         stack.enter_context(ended_by_signals(ending))
         patience = Patience(partial(reached, settings, read_only=args.dry_run), ending, say)
         tools = Tools(patience, ending, action_of, say, _look_for_drift)
         asked = Asked(asker(), holder(), args.model, args.dry_run, args.force)
-        for decision in run(settings, asked, tools):
-            decisions.append(decision)
-            if args.json != "-":
-                print_decision(decision, dry_run=args.dry_run)
+        try:
+            for decision in run(settings, asked, tools):
+                decisions.append(decision)
+                if args.json != "-":
+                    print_decision(decision, dry_run=args.dry_run)
+        except FoldwatchError as error:
+            if not decisions:
+                raise
+            wrong = error  # what was decided before it stands, and is told
         if file is not None:
             file.write(as_bytes(document(decisions)))
-        if not args.dry_run:
+        if wrong is None and args.json != "-" and not ending.asked:
+            _tell_of_none(models, decisions)
+        if wrong is None and not args.dry_run:
             upload(settings, patience, say)
+    if wrong is not None:
+        raise wrong
     return 0 if args.dry_run else exit_code(decisions)
+
+
+def _tell_of_none(models: Sequence[ModelSettings], decisions: Sequence[Decision]) -> None:
+    """Say of which models there was nothing to decide about, and why."""
+    decided = {decision.model for decision in decisions}
+    for model in models:
+        if model.name not in decided:
+            print(
+                f"{model.name}: nothing to decide: no version predicts, none has a baseline, and its action names none"
+            )
 
 
 @contextmanager

@@ -67,9 +67,9 @@ def as_bytes(document: Mapping[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
-def print_decision(decision: Decision, *, dry_run: bool = False) -> None:
-    """Print one decision for a person, and what the gate compared."""
-    print("\n".join(decision_lines(decision, dry_run=dry_run)), flush=True)
+def print_decision(decision: Decision, *, dry_run: bool = False, word: str | None = None) -> None:
+    """Print one decision for a person, and what the gate compared. `word`: what was done, where that says it better."""
+    print("\n".join(decision_lines(decision, dry_run=dry_run, word=word)), flush=True)
     if decision.gate:
         terminal().print(gate_table(decision.gate))
 
@@ -81,9 +81,9 @@ def print_canary(found: Mapping[str, Any]) -> None:
         print(line)
 
 
-def decision_lines(decision: Decision, *, dry_run: bool = False) -> Iterator[str]:
+def decision_lines(decision: Decision, *, dry_run: bool = False, word: str | None = None) -> Iterator[str]:
     """Yield one decision as a block of lines."""
-    yield f"{decision.model} {decision.version}: {_word(decision, dry_run=dry_run)}"
+    yield f"{decision.model} {decision.version}: {word or _word(decision, dry_run=dry_run)}"
     if decision.triggered:
         yield f"  triggered     {', '.join(decision.triggered)}"
     if decision.held_back_by:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from monitor.cli import main
+from monitor.cli import main, revalidate_asks
+from monitor.revalidate.working.ending import Ending
 
 COMMANDS = ("log", "rollback", "approve", "gate")
 
@@ -67,3 +68,24 @@ def test_without_a_model_that_is_re_validated_there_is_nothing_to_ask(capsys, tm
     assert "no model has `revalidate:`" in capsys.readouterr().err
     assert main(["revalidate", "--config", str(config), "--model", "chrn"]) == 2
     assert "`chrn` is not in" in capsys.readouterr().err
+
+
+def test_a_model_of_which_nothing_is_known_is_told_and_is_no_failure(capsys, tmp_path):
+    config = tmp_path / "foldwatch.yaml"
+    model = "classes: [stay, leave], windows: [1h], revalidate: {action: {kind: command, argv: [retrain]}}"
+    config.write_text(f"store: {{path: state}}\nserver: {{listen: '127.0.0.1:0'}}\nmodels: {{churn: {{{model}}}}}\n")
+    assert main(["revalidate", "--config", str(config), "--force"]) == 0
+    assert capsys.readouterr().out.startswith("churn: nothing to decide: no version predicts")
+
+
+def test_which_look_comes_when_is_told_and_each_waits_twice_as_long():
+    waits = []
+
+    class Clockwork(Ending):
+        def wait(self, seconds: float) -> bool:
+            waits.append(round(seconds))
+            return False
+
+    looks = iter([{"verdict": "UNKNOWN"}] * 4 + [{"verdict": "OK"}])
+    assert revalidate_asks.waited(lambda: next(looks), 7_200, Clockwork())["verdict"] == "OK"
+    assert waits == [15, 30, 60, 120]
