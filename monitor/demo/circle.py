@@ -96,7 +96,7 @@ def headline(moment: int, *, carried: bool) -> Announcement:
     if is_damaged(moment):
         text = (
             f"digit {DAMAGED} is photographed badly from now on: its recall falls, its error budget is spent, and when "
-            f"more than {BUDGET:g} of it is gone a re-validation begins by itself. The gate's yardstick is `live`: "
+            f"more than {BUDGET:g} of it is gone a re-validation begins by itself. The gate's yardstick is live: "
             "what is promoted may be no worse in any class than what production delivers now"
         )
         return Announcement("Part 2 of 3: damage", text)
