@@ -103,9 +103,9 @@ system: ## install the system packages that tests need (Debian, Ubuntu), elsewhe
 .PHONY: lock
 lock: $(VENV)/.dev ## resolve the dependencies anew into the hashed locks; `make lock ARGS=--upgrade` takes newer ones
 	$(COMPILE) $(ARGS) --extra confluent --extra crossval --build-deps-for editable --output-file requirements.lock pyproject.toml
-	$(COMPILE) $(ARGS) --extra confluent --extra kubernetes --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
-	$(COMPILE) $(ARGS) --only-build-deps --build-deps-for wheel --constraint requirements.lock --output-file deploy/build.lock pyproject.toml
 	$(COMPILE) $(ARGS) $(foreach extra,confluent crossval drift kubernetes mlflow sql,--extra $(extra)) --output-file requirements-dev.lock requirements-dev.in pyproject.toml
+	$(COMPILE) $(ARGS) --extra confluent --extra kubernetes --constraint requirements-dev.lock --output-file deploy/requirements.lock pyproject.toml
+	$(COMPILE) $(ARGS) --only-build-deps --build-deps-for wheel --constraint requirements-dev.lock --output-file deploy/build.lock pyproject.toml
 	$(COMPILE) $(ARGS) --output-file requirements-checks.lock requirements-checks.in
 
 .PHONY: clean

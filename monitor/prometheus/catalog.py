@@ -157,7 +157,7 @@ SLO_BUDGET_LEFT: Final = gauge(
 )
 REVALIDATION_ASKED: Final = gauge(
     "revalidation_asked_timestamp_seconds",
-    "When `foldwatch revalidate` last asked whether to re-validate a model, or the daemon first could be asked.",
+    "When `foldwatch revalidate` last asked about a model; before that when its configuration was first read.",
     _MODEL,
 )
 REVALIDATION_OPEN: Final = gauge(

@@ -20,7 +20,7 @@ def of_revalidation(models: Mapping[str, Revalidating]) -> Iterator[Sample]:
     for name, found in models.items():
         model = {"model": name}
         for metric, moment in (
-            (catalog.REVALIDATION_ASKED, found.asked_at),
+            (catalog.REVALIDATION_ASKED, found.configured_at if found.asked_at is None else found.asked_at),
             (catalog.REVALIDATION_OPEN, found.open_since),
             (catalog.REVALIDATION_LIMIT, found.time_limit),
             (catalog.PROMOTED, found.promoted_at),

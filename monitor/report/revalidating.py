@@ -18,7 +18,9 @@ class Revalidating:
 
     model: str
     asked_at: int | None = None
-    """When a decision was last asked for."""
+    """When a decision was last asked for; None: never."""
+    configured_at: int | None = None
+    """Since when anybody could ask: when the configuration was first read as it is."""
     decided_at: int | None = None
     """When the last run was started or ended."""
     decision: str | None = None

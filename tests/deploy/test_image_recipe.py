@@ -118,12 +118,12 @@ def test_dependencies_come_before_the_code_so_that_a_change_of_code_does_not_fet
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
-        ("deploy/requirements.lock", [*PROJECT["project"]["dependencies"], "confluent-kafka"]),
+        ("deploy/requirements.lock", [*PROJECT["project"]["dependencies"], "confluent-kafka", "kubernetes"]),
         ("deploy/build.lock", PROJECT["build-system"]["requires"]),
     ],
 )
 def test_a_lock_of_the_image_is_the_part_of_the_project_s_that_it_needs_and_no_more(path, wanted):
-    found, whole = lock(path), lock("requirements.lock")
+    found, whole = lock(path), lock("requirements-dev.lock")
     assert {name: pinned for name, pinned in whole.items() if name in found} == found
     assert set(found) == needed(wanted)
     assert all(hashes and all(each.startswith("--hash=sha256:") for each in hashes) for _, hashes in found.values())

@@ -35,6 +35,7 @@ def _of(writer: Writer, model: str, revalidation: Revalidation) -> Revalidating:
     return Revalidating(
         model=model,
         asked_at=None if asked is None else asked.at,
+        configured_at=writer.configured_at,
         decided_at=None if last is None else last.at,
         decision=None if last is None else last.decision.value,
         version=None if last is None else last.version,

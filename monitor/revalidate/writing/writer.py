@@ -15,6 +15,7 @@ import msgspec
 
 from monitor.baselines import pointer
 from monitor.baselines.in_force import as_configured, sources, stored
+from monitor.clock import parse_time
 from monitor.config.revalidation import plain
 from monitor.errors import InputError, Problem
 from monitor.revalidate.desk import Refused
@@ -107,6 +108,8 @@ class Writer:
         self._clock, self._adopt, self._machine = clock, adopt, machine
         self.told: dict[str, Told] = {}
         self._configured: str | None = None
+        self.configured_at: int | None = None
+        """When the configuration was first read as it is; None where the ledger tells of none."""
         self._last: Entry | None = None
         for entry in () if ledger is None else ledger.entries():
             self._take(entry)
@@ -211,7 +214,7 @@ class Writer:
         """Take an entry that is on the disk."""
         self._last = entry
         if entry["kind"] == "config":
-            self._configured = entry.get("sha256")
+            self._configured, self.configured_at = entry.get("sha256"), parse_time(str(entry.get("at")))
         model = entry.get("model")
         if isinstance(model, str):
             self.told[model] = after(self.of(model), entry)
