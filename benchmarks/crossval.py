@@ -34,7 +34,7 @@ MUST_SPEEDUP: Final = 1.5
 MUST_SHARE: Final = 0.10
 MUST_START: Final = 2.0
 """Seconds on top of the share."""
-_LOOK: Final = 0.1
+_LOOK: Final = 0.5
 
 ESTIMATOR = """
 def make():
