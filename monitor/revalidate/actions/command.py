@@ -129,7 +129,7 @@ class _Lines:
         """Take the next bytes."""
         os.write(_STDERR, block)
         *lines, self._rest = (self._rest + block).split(b"\n")
-        self._rest = self._rest[-_TAIL:]
+        self._rest = self._rest[:_TAIL]  # of a line without end its beginning tells what it is
         for line in lines:
             text = line.decode(errors="replace").strip()
             if text.startswith(_TOLD):
