@@ -43,7 +43,7 @@ def test_the_circle_is_closed_within_three_minutes_and_the_ledger_tells_it():
         rejected, promoted = out.index("digits 1: rejected"), out.index("digits 1: promoted")
         assert out.index("recall-8 has spent") < rejected < promoted < out.index("OK again, of version 2")
         assert "where production delivers" in out[rejected:promoted]
-        assert "The gate's yardstick is `live`" in out.replace("\n", " ")
+        assert "The gate's yardstick is live" in out.replace("\n", " ")
         assert "promoted" in page
         assert verify(folder / "ledger.jsonl", None) == []
         entries = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
