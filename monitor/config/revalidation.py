@@ -88,10 +88,6 @@ class TrainingRows:
     """The file that holds it, where it holds a password."""
 
 
-TrainingData = TrainingRows
-"""What it is called where rows are read."""
-
-
 @dataclass(frozen=True, slots=True)
 class CrossvalAction:
     """`action: {kind: crossval}`: cross-validates where the command runs."""

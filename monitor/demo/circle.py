@@ -16,7 +16,7 @@ from monitor.config.revalidation import (
     CrossvalAction,
     GateSettings,
     Revalidation,
-    TrainingData,
+    TrainingRows,
     Unless,
     When,
 )
@@ -59,7 +59,7 @@ def settings(listen: tuple[str, int], place: Place) -> Settings:
     told = phases.settings(listen, None)
     revalidation = Revalidation(
         action=CrossvalAction(
-            TrainingData(file=place.training, pattern=str(place.training)),
+            TrainingRows(file=place.training, pattern=str(place.training)),
             target="digit",
             estimator="monitor.demo.retraining:factory",
             scheme="stratified",

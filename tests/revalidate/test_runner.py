@@ -6,7 +6,7 @@ import pytest
 from runner_desk import ScriptedAction, ScriptedDesk, nothing, start
 
 from monitor.config import Duration
-from monitor.config.revalidation import CrossvalAction, Revalidation, TrainingData, When
+from monitor.config.revalidation import CrossvalAction, Revalidation, TrainingRows, When
 from monitor.errors import InputError
 from monitor.revalidate.actions.action import Outcome, State
 from monitor.revalidate.decision import Drift, Drifted, Verb
@@ -18,7 +18,7 @@ from monitor.revalidate.working.working import Lease
 
 
 def settings_of(tmp_path, when=None, **action):
-    action = CrossvalAction(TrainingData(file=tmp_path / "train.csv"), "y", "m:f", **action)
+    action = CrossvalAction(TrainingRows(file=tmp_path / "train.csv"), "y", "m:f", **action)
     wanted = Revalidation(action, tmp_path / "baselines", when=when or When())
     return made.settings(replace(made.model(), revalidation=wanted))
 

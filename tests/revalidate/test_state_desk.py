@@ -29,7 +29,7 @@ from monitor.baselines.file import document_bytes, write
 from monitor.baselines.in_force import load_baselines
 from monitor.clock import DAY, HOUR, MINUTE, ManualClock
 from monitor.config import load
-from monitor.config.revalidation import CrossvalAction, TrainingData
+from monitor.config.revalidation import CrossvalAction, TrainingRows
 from monitor.config.settings import Duration, Input, SourceSettings
 from monitor.counts.slices import FixedSlices
 from monitor.errors import InputError
@@ -449,7 +449,7 @@ def test_yardstick_live_judges_by_what_production_delivers(tmp_path):
 def test_old_training_data_and_rows_in_the_window_that_judges_are_warnings(tmp_path):
     settings = scene(tmp_path, gate="yardstick: live")
     reval = settings.models[MODEL].revalidation
-    action = CrossvalAction(TrainingData(), "y", "m:f", max_data_age=Duration(10 * DAY, "10d"))
+    action = CrossvalAction(TrainingRows(), "y", "m:f", max_data_age=Duration(10 * DAY, "10d"))
     model = replace(settings.models[MODEL], revalidation=replace(reval, action=action))
     settings = replace(settings, models={MODEL: model})
     seen = live([[700, 300], [300, 700]])
